@@ -1,0 +1,46 @@
+# The kernel: its own sources, the two links that make the ELF file, the ISO, and host tests.
+# Portable units that are linked in: each needs its kernel/port_*.c.
+kernel.units :=
+
+kernel.SRCS :=
+# boot and x86
+kernel.SRCS += kernel/boot/entry.S
+kernel.SRCS += kernel/x86/stacks.c
+
+# core, drivers, workload
+kernel.SRCS += kernel/core/main.c
+
+LD ?= ld
+ifeq ($(origin LD),default)
+LD := ld
+endif
+KERNEL_LDS := kernel/boot/vitrine.lds
+KERNEL_LDFLAGS := -nostdlib -static -T $(KERNEL_LDS) --build-id=sha1 -z max-page-size=4096 \
+	-z noexecstack
+# max-page-size: the file's segments are page aligned, not 2 MiB aligned
+
+KERNEL_LINK = $(BUILD)/kernel
+KSYMS = NM='$(NM)' scripts/ksyms
+
+# First link with an empty symbol table, second with that of the first; the table lies last, so no
+# address moves, and the build fails if one does.
+$(KERNEL_LINK)/ksyms-empty.S: scripts/ksyms
+	$(Q)mkdir -p $(@D) && $(KSYMS) empty >$@
+
+$(KERNEL_LINK)/ksyms-full.S: $(KERNEL_LINK)/first.elf scripts/ksyms
+	$(call say,KSYMS,$@)
+	$(Q)$(KSYMS) table $< >$@
+
+$(KERNEL_LINK)/ksyms-%.o: $(KERNEL_LINK)/ksyms-%.S
+	$(Q)$(CC) -c $< -o $@
+
+$(KERNEL_LINK)/first.elf: $(KERNEL_OBJS) $(KERNEL_LINK)/ksyms-empty.o $(KERNEL_LDS)
+	$(call say,LD,$@)
+	$(Q)$(LD) $(KERNEL_LDFLAGS) $(KERNEL_OBJS) $(KERNEL_LINK)/ksyms-empty.o -o $@
+
+$(KERNEL_ELF): $(KERNEL_LINK)/first.elf $(KERNEL_LINK)/ksyms-full.o
+	$(call say,LD,$@)
+	$(Q)$(LD) $(KERNEL_LDFLAGS) $(KERNEL_OBJS) $(KERNEL_LINK)/ksyms-full.o -o $@.tmp
+	$(Q)$(KSYMS) verify $< $@.tmp && mv $@.tmp $@
+
+.PRECIOUS: $(KERNEL_LINK)/ksyms-%.S
