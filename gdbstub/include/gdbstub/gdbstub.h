@@ -1,0 +1,183 @@
+/*
+ * A stub for the GDB Remote Serial Protocol on x86_64: lets GDB and LLDB debug the code that it is
+ * linked into. It knows the protocol and the instruction set; all else comes through port.h.
+ *
+ * Life of a session. While the target runs, its receive interrupt feeds bytes to
+ * gdbstub_rx_byte(). When that returns true, and at each debug trap, breakpoint, fault or panic,
+ * the target holds its CPUs still and calls gdbstub_stopped(), which talks to the debugger until
+ * that lets the target go on. Breakpoints are in memory and in the debug registers only while the
+ * target runs: stopped memory is always the program's own, and a debugger that detaches, dies or
+ * loses its cable leaves nothing behind.
+ *
+ * One instance serves one line. No function may be called for one instance from two CPUs at once;
+ * the target's stop protocol sees to that.
+ */
+#ifndef GDBSTUB_GDBSTUB_H
+#define GDBSTUB_GDBSTUB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <gdbstub/port.h>
+
+/* Largest packet, frame included, that is taken and announced: GDB reads 8 KiB at a time with it
+ * and warns about anything larger. */
+#define GDBSTUB_PACKET_BYTES	16384u
+#define GDBSTUB_BREAKPOINTS_MAX 256u
+#define GDBSTUB_WATCHPOINTS_MAX 4u    /* debug registers */
+#define GDBSTUB_COMMAND_MAX	2048u /* of a `monitor` command, terminator included */
+
+/* Why the target stopped. */
+enum gdbstub_cause {
+	GDBSTUB_CAUSE_REQUEST,	  /* gdbstub_rx_byte() said so, or the target chose to wait */
+	GDBSTUB_CAUSE_DEBUG,	  /* #DB: `dr6` tells what */
+	GDBSTUB_CAUSE_BREAKPOINT, /* #BP: rip is behind the INT3 */
+	GDBSTUB_CAUSE_FAULT,	  /* any other exception: `vector` tells which */
+	GDBSTUB_CAUSE_PANIC	  /* the target gave up by itself */
+};
+
+struct gdbstub_event {
+	enum gdbstub_cause cause;
+	uint64_t thread_id; /* the thread that was stopped, above 0 */
+	uint64_t dr6;	    /* CAUSE_DEBUG: as the trap left it (the target clears DR6 after) */
+	uint8_t vector;	    /* CAUSE_FAULT */
+	const char *text;   /* the cause in words for people; may be NULL; valid during the call */
+};
+
+/* How the target is to go on. */
+struct gdbstub_resume {
+	bool deliver; /* let the target's own handling of the fault happen (GDB passed the signal);
+			 false: retry from the registers as they are */
+	bool others_run; /* release the other CPUs too; false: only the stopped one, for a step */
+};
+
+enum gdbstub_line_state {
+	GDBSTUB_LINE_IDLE,
+	GDBSTUB_LINE_BODY,
+	GDBSTUB_LINE_SUM_HIGH,
+	GDBSTUB_LINE_SUM_LOW
+};
+
+struct gdbstub_watchpoint {
+	uint64_t address;
+	uint32_t len_bytes;
+	uint8_t type;  /* the packet's digit: 1 execute, 2 write, 3 read, 4 access; 0 free */
+	uint8_t slots; /* bit n: uses debug register n */
+};
+
+struct gdbstub_breakpoint {
+	uint64_t address;
+	uint8_t original; /* the byte under the INT3 while `inserted` */
+	bool inserted;
+};
+
+/* What the step that is under way hides from the stepped code. */
+struct gdbstub_step {
+	bool active;
+	bool masked;	      /* IF was cleared for the step and is owed back */
+	bool flags_from_code; /* the instruction loads RFLAGS itself: keep what it loaded */
+	bool in_range;	      /* keep stepping while rip is in [range_start, range_end) */
+	uint64_t thread_id;
+	uint64_t range_start, range_end;
+	uint32_t steps; /* since the last one that let interrupts in */
+};
+
+/*
+ * State of one stub. Its owner provides the memory (about 36 KiB, zero or not) and touches no
+ * field; the layout is here only so that it can be placed without an allocator.
+ */
+struct gdbstub {
+	void *target;
+
+	/* the line */
+	enum gdbstub_line_state line_state;
+	bool packet_ready; /* rx holds a whole, checked packet of rx_len bytes */
+	bool overlong;	   /* the packet does not fit; only its checksum is followed */
+	bool escaped;	   /* unused bytes of an escape pair do not end a packet */
+	bool interrupt_seen;
+	uint8_t sum, sum_sent;
+	size_t rx_len;
+	size_t tx_len;	 /* reply under construction, then the frame for a retransmission */
+	bool tx_overrun; /* the reply did not fit */
+
+	/* the session */
+	bool attached; /* a debugger has spoken since the last detach */
+	bool no_ack;
+	bool ack_of_ok_owed; /* the '+' for the OK of QStartNoAckMode is still to come */
+	bool supported_seen;
+	bool extended;
+	bool physical_memory;
+	bool binary_upload; /* the client asked for the `b` form of `x` */
+	bool plain_x;	    /* LLDB's form of `x` */
+	bool error_text;    /* E.text is understood */
+	bool error_strings; /* LLDB's Exx;hex is understood */
+	bool thread_suffix;
+	bool threads_in_stop_reply;
+	bool swbreak, hwbreak; /* the client understands these stop reasons */
+	bool awaiting_stop;    /* the debugger resumed the target and waits for the stop reply */
+
+	/* the stop */
+	bool stopped;
+	struct gdbstub_event event;
+	uint8_t signal;
+	uint8_t reason; /* enum stop_reason, internal */
+	uint64_t reason_address;
+	uint64_t general_thread;       /* of Hg */
+	uint64_t continue_thread;      /* of Hc; 0 any */
+	struct gdbstub_registers regs; /* of regs_thread when regs_valid */
+	uint64_t regs_thread;
+	bool regs_valid;
+	struct gdbstub_resume resume;
+	struct gdbstub_step step;
+
+	size_t breakpoints_used;
+	struct gdbstub_breakpoint breakpoints[GDBSTUB_BREAKPOINTS_MAX];
+	struct gdbstub_watchpoint watchpoints[GDBSTUB_WATCHPOINTS_MAX];
+	struct gdbstub_thread scan_thread; /* of qfThreadInfo */
+
+	char command[GDBSTUB_COMMAND_MAX];
+	uint8_t scratch[4096];
+	uint8_t rx[GDBSTUB_PACKET_BYTES + 1];
+	uint8_t tx[GDBSTUB_PACKET_BYTES + 16];
+};
+
+/* Makes `stub` ready; nobody is attached. `target` is handed to every port function. */
+void gdbstub_init(struct gdbstub *stub, void *target);
+
+/*
+ * Takes one received byte while the target runs; from the receive interrupt, never while
+ * gdbstub_stopped() is active on any CPU (that reads by itself). True: stop the target and call
+ * gdbstub_stopped() with CAUSE_REQUEST, because Ctrl-C or a whole valid packet has come. Noise
+ * never stops the target. A packet with a bad checksum is refused (one byte sent) right here.
+ */
+bool gdbstub_rx_byte(struct gdbstub *stub, uint8_t byte);
+
+/*
+ * The target has stopped; serves the debugger until it resumes the target, detaches, or the line
+ * is lost. Interrupts off, all other CPUs held still. Steps that the stub makes for itself (range
+ * steps, emulated instructions, traps that were nobody's) return at once without a word to the
+ * debugger. With nobody attached it waits for a debugger to come: the target decides beforehand
+ * (gdbstub_attached()) whether it wants that.
+ */
+struct gdbstub_resume gdbstub_stopped(struct gdbstub *stub, const struct gdbstub_event *event);
+
+/* Whether a debugger is attached. Any context. */
+bool gdbstub_attached(const struct gdbstub *stub);
+
+/*
+ * Output of a `monitor` command: from gdbstub_port_monitor() only. Any length; goes out in as many
+ * packets as it takes. The text may hold any byte.
+ */
+void gdbstub_print(struct gdbstub *stub, const char *text, size_t len_bytes);
+
+/*
+ * Forgets the debugger: takes every breakpoint out, ends a step, back to acknowledged packets. For
+ * a target that learns by other ways that its line is gone. Same context as gdbstub_stopped().
+ */
+void gdbstub_forget(struct gdbstub *stub);
+
+/* Walks all invariants; NULL, or the first broken one in words. Same context. */
+const char *gdbstub_check(const struct gdbstub *stub);
+
+#endif
