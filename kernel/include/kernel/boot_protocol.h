@@ -13,23 +13,23 @@
 #define IMAGE_PHYS 0x1000000
 
 /* Which loader entered the image. */
-#define BOOT_PROTOCOL_UNKNOWN    0
-#define BOOT_PROTOCOL_PVH        1
+#define BOOT_PROTOCOL_UNKNOWN	 0
+#define BOOT_PROTOCOL_PVH	 1
 #define BOOT_PROTOCOL_MULTIBOOT2 2
 
 /* Offsets in struct boot_handoff, checked against the structure in boot_info.c. */
 #define HANDOFF_PROTOCOL 0
-#define HANDOFF_INFO     4
-#define HANDOFF_IMAGE    8
-#define HANDOFF_TSC      16
-#define HANDOFF_BYTES    24
+#define HANDOFF_INFO	 4
+#define HANDOFF_IMAGE	 8
+#define HANDOFF_TSC	 16
+#define HANDOFF_BYTES	 24
 
 /* A kernel stack, and the unmapped guard page below each. */
 #define GUARD_BYTES  4096
 #define KSTACK_BYTES 16384
 
 /* QEMU's isa-debug-exit device: writing v ends QEMU with status 2v + 1. */
-#define DEBUG_EXIT_PORT    0xf4
+#define DEBUG_EXIT_PORT	   0xf4
 #define DEBUG_EXIT_SUCCESS 0x10 /* status 33 */
 #define DEBUG_EXIT_FAILURE 0x11 /* status 35 */
 #define DEBUG_EXIT_PANIC   0x12 /* status 37 */

@@ -26,7 +26,7 @@ struct percpu {
 	struct thread *current;
 	/* Top of the stack that a trap from ring 3 arrives on. */
 	uint64_t kernel_stack;
-	uint32_t cpu;     /* our number: 0 is the boot CPU, no gaps */
+	uint32_t cpu;	  /* our number: 0 is the boot CPU, no gaps */
 	uint32_t apic_id; /* the hardware's number */
 	uint64_t reserved;
 	uint64_t canary; /* at 40: fixed by the compiler */

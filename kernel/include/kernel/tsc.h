@@ -1,0 +1,34 @@
+/*
+ * The time-stamp counter as a clock, calibrated and checked.
+ */
+#ifndef KERNEL_TSC_H
+#define KERNEL_TSC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * Finds the rate: CPUID 0x15, then the hypervisor's leaf 0x40000010, then a measurement against the
+ * 8254 (three rounds, the middle one). What CPUID says is believed only when a short measurement
+ * agrees within 5 %. Outside 10 MHz..20 GHz, or where nothing answers: 1 GHz is assumed and the log
+ * says so. Call once, with interrupts off; takes at most some 10 ms.
+ */
+void tsc_init(void);
+
+/* Ticks per second; 0 before tsc_init(). */
+uint64_t tsc_hz(void);
+
+/* Where the rate came from, for the log. Never NULL. */
+const char *tsc_source(void);
+
+/* Ticks since kernel entry, never running backwards on one CPU. Any context. */
+uint64_t tsc_since_entry(void);
+
+/* Microseconds, nanoseconds since kernel entry; before tsc_init() as if the rate was 1 GHz. */
+uint64_t clock_us(void);
+uint64_t clock_ns(void);
+
+/* Spins. Any context. */
+void tsc_delay_us(uint64_t us);
+
+#endif
