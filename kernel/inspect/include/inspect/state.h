@@ -1,0 +1,173 @@
+/*
+ * The inspector's structures, complete so that callers can give the memory for them. All members
+ * are private to kernel/inspect. Sizes: struct insp about 50 KiB, struct insp_link about 110 KiB.
+ */
+#ifndef INSPECT_STATE_H
+#define INSPECT_STATE_H
+
+#include <inspect/port.h>
+#include <inspect/protocol.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define INSP_ZONES_MAX	  8
+#define INSP_CACHES_MAX	  16
+#define INSP_FRAME_BLOCKS 1024	/* hashes that a watch keeps of the frames */
+#define INSP_DIRTY_MAX	  64	/* ranges whose mappings a watch still has to send */
+#define INSP_MAP_SLOTS	  1024	/* of the ring of map and unmap, a power of two */
+#define INSP_REPLY_BYTES  49152 /* of kept replies per link */
+#define INSP_LINK_LIMIT	  4
+
+/* One event. state: 0 never used; 2n+1 event n is being written; 2n+2 event n is there. */
+struct insp_slot {
+	uint64_t state;
+	uint64_t t_us, addr, size, site;
+	uint32_t op, arg;
+};
+
+struct insp_ring {
+	struct insp_slot *slots;
+	uint32_t mask;
+	uint64_t head;	  /* events begun */
+	uint64_t dropped; /* events that found their slot being written */
+};
+
+enum insp_token_type {
+	INSP_T_OBJECT,
+	INSP_T_ARRAY,
+	INSP_T_STRING, /* start..end inside the quotes */
+	INSP_T_NUMBER,
+	INSP_T_TRUE,
+	INSP_T_FALSE,
+	INSP_T_NULL
+};
+
+struct insp_token {
+	uint8_t type;
+	uint8_t escaped; /* a string with backslashes */
+	uint16_t after;	 /* index of the first token behind this value */
+	uint32_t start, end;
+};
+
+/* A parsed record: values in the order of the text; an object's are key, value, key, value. */
+struct insp_json {
+	const char *text;
+	uint32_t count;
+	struct insp_token token[INSP_TOKENS_MAX];
+};
+
+/* Text being made: p == end and full when it did not fit. */
+struct insp_writer {
+	char *start, *p, *end;
+	bool comma; /* a value stands before */
+	bool full;
+};
+
+struct insp_reply {
+	uint64_t id;  /* 0: none */
+	uint64_t at;  /* position in the stream of kept bytes */
+	uint32_t len; /* 0: it ran, the bytes did not fit */
+};
+
+/* A part of a space whose mappings the client does not have right. */
+struct insp_dirty {
+	uint64_t from, to; /* inclusive */
+	uint32_t space;
+	bool clear; /* something may have been there that is gone */
+};
+
+struct insp_watch {
+	uint32_t id;	 /* 0: free */
+	uint32_t topics; /* mask, bits in the order of INSP_TOPIC_NAMES */
+	uint32_t full;	 /* topics that begin anew */
+	uint32_t hz;
+	uint64_t due_us;
+	uint32_t turn; /* topic that goes on where the line stopped it */
+	uint32_t busy; /* topics of this round that are still to be sent */
+
+	/* What the line carries: rounds in the running second, and what the client was told. */
+	uint64_t second_us;
+	uint32_t rounds, late, told_hz, line_hz;
+
+	struct insp_stat stat;
+	uint32_t zones, caches;
+	struct insp_zone zone[INSP_ZONES_MAX];
+	struct insp_cache cache[INSP_CACHES_MAX];
+	uint64_t gen_all; /* when stat, zones and caches were read */
+
+	uint64_t gen_frames; /* when the last scan began */
+	bool scanning;
+	uint32_t block;	      /* the scan's place */
+	uint64_t block_bytes; /* of physical memory per hash */
+	uint64_t base, limit; /* of all frames */
+	uint64_t hash[INSP_FRAME_BLOCKS];
+
+	uint64_t map_read; /* place in the ring of map and unmap */
+	uint32_t dirties;
+	struct insp_dirty dirty[INSP_DIRTY_MAX];
+
+	uint64_t event_read, event_lost;
+	uint64_t log_read;
+};
+
+struct insp_link {
+	struct insp *insp; /* NULL: not in use */
+	void *port;
+	size_t line_bytes;
+
+	/* receiving */
+	char *in;
+	size_t in_max, in_len;
+	uint8_t in_state;
+	bool ready; /* a whole record waits in `in` */
+	const char *in_error;
+	struct insp_json json;
+	uint32_t batch_next; /* token of the next request of a batch, 0: none */
+
+	/* sending */
+	char *out;
+	size_t out_max, out_len, out_sent;
+	uint64_t seq;
+
+	/* the session and the answers that may be asked for again */
+	char session[20];
+	char token[INSP_TOKEN_MAX + 1];
+	bool token_given, crc_wanted;
+	uint64_t newest_id;
+	uint64_t kept; /* bytes ever kept */
+	struct insp_reply reply[INSP_REPLY_WINDOW];
+	char reply_bytes[INSP_REPLY_BYTES];
+
+	uint32_t next_watch;
+	struct insp_watch watch[INSP_WATCHES_MAX];
+
+	uint64_t rx_bytes, tx_bytes, rx_records, bad_records, repeats, throttled;
+};
+
+struct insp {
+	struct insp_info info;
+	uint32_t crc[8][256];
+	struct insp_ring ring, maps;
+	struct insp_slot map_slots[INSP_MAP_SLOTS];
+	uint32_t listen; /* mask of insp_event_op that somebody wants */
+	uint32_t traced; /* of these, what trace.start asked for */
+	bool tracing, panicked;
+
+	uint64_t *owned;
+	uint32_t owned_slots, owned_limit, owned_count;
+
+	uint32_t zones;
+	struct insp_zone zone[INSP_ZONES_MAX]; /* their names, for words of requests */
+
+	uint64_t sessions;
+	enum insp_op deferred; /* to do when the answer is out */
+	bool deferred_set;
+	struct insp_link *deferred_link;
+
+	uint32_t links;
+	struct insp_link *link[INSP_LINK_LIMIT];
+	struct insp_json text; /* of insp_call_text() */
+};
+
+#endif

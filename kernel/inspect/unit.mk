@@ -1,0 +1,2 @@
+# The inspector: protocol, JSON, methods.
+inspect.SRCS :=
