@@ -144,14 +144,14 @@ place.bench := $(BUILD)/bench/
 place.fuzz  := $(BUILD)/fuzz/
 place.tool  := $(BUILD)/
 
-flavor = $(or $($1.flavor),$(default_flavor.$($1.kind)))
+flavor_of = $(or $($1.flavor),$(default_flavor.$($1.kind)))
 place = $(place.$($1.kind))$1
-prog_objs = $(call objs_of,$(call flavor,$1),$($1.srcs) $(foreach u,$($1.units),$($u.SRCS)))
+prog_objs = $(call objs_of,$(call flavor_of,$1),$($1.srcs) $(foreach u,$($1.units),$($u.SRCS)))
 
 define prog_rule
 $(call place,$1): $(call prog_objs,$1)
 	$$(call say,LD,$$@)
-	$$(Q)mkdir -p $$(@D) && $(call flavor_cc,$(call flavor,$1)) $(link.$(call flavor,$1)) $$^ $($1.libs) $(LDFLAGS) -o $$@
+	$$(Q)mkdir -p $$(@D) && $(call flavor_cc,$(call flavor_of,$1)) $(link.$(call flavor_of,$1)) $$^ $($1.libs) $(LDFLAGS) -o $$@
 endef
 $(foreach p,$(PROGS),$(eval $(call prog_rule,$p)))
 

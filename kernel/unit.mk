@@ -44,3 +44,9 @@ $(KERNEL_ELF): $(KERNEL_LINK)/first.elf $(KERNEL_LINK)/ksyms-full.o
 	$(Q)$(KSYMS) verify $< $@.tmp && mv $@.tmp $@
 
 .PRECIOUS: $(KERNEL_LINK)/ksyms-%.S
+
+# ---- host tests ---------------------------------------------------------------------------------
+PROGS += kernel-memmap
+kernel-memmap.kind := test
+kernel-memmap.srcs := kernel/test/test_memmap.c kernel/core/memmap.c
+kernel-memmap.libs := -lcmocka
