@@ -170,7 +170,7 @@ all: $(KERNEL_ELF) $(TOOLS) $(EXTRA_ALL) ## build the kernel, memviz and the too
 run: ## boot the kernel and open memviz on it
 	$(Q)scripts/run
 
-test-programs: all $(TESTS)
+test-programs: all $(TESTS) $(tests.NEEDS)
 test: test-programs ## build and run every test (T=pattern: those whose name matches)
 	$(Q)scripts/run-tests '$(BUILD)' '$(T)' $(TESTS) $(TAP_TESTS)
 
