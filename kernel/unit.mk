@@ -50,3 +50,17 @@ PROGS += kernel-memmap
 kernel-memmap.kind := test
 kernel-memmap.srcs := kernel/test/test_memmap.c kernel/core/memmap.c
 kernel-memmap.libs := -lcmocka
+
+PROGS += kernel-printf kernel-log kernel-params
+kernel-printf.kind := test
+kernel-printf.srcs := kernel/core/test/test_printf.c kernel/core/printf.c
+kernel-printf.libs := -lcmocka
+
+kernel-log.kind := test
+kernel-log.srcs := kernel/core/test/test_log.c kernel/core/log.c kernel/core/printf.c
+kernel-log.libs := -lcmocka -lpthread
+
+kernel-params.kind := test
+kernel-params.srcs := kernel/core/test/test_params.c kernel/core/params.c kernel/core/glob.c \
+	kernel/core/printf.c
+kernel-params.libs := -lcmocka

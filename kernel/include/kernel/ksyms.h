@@ -1,6 +1,6 @@
 /*
- * Symbols inside the kernel's own file. After the final link, a host tool writes the table of
- * that very link into a space reserved in the read-only data: it cannot be stale.
+ * Symbols inside the kernel's own file: scripts/ksyms writes the table between two links, it lies
+ * last in the image so that no address moves, and the build fails if one does: it cannot be stale.
  */
 #ifndef KERNEL_KSYMS_H
 #define KERNEL_KSYMS_H

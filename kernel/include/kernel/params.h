@@ -27,9 +27,10 @@ struct kernel_params {
 	bool gdbwait;	/* gdbwait: stop in the stub before anything starts */
 	bool selftest;	/* selftest[=PATTERN] given */
 	char selftest_pattern[PARAM_TEXT_MAX]; /* "*" without a pattern */
-	unsigned loglevel; /* loglevel=N: 0 error .. 3 debug go to the console */
-	bool poison;	   /* poison=0|1: fill freed memory and verify it */
-	bool redzone;	   /* redzone=0|1: watch the gap behind each object */
+	unsigned loglevel;	     /* loglevel=N: 0 error .. 3 debug go to the console */
+	bool poison;		     /* poison=0|1: fill freed memory and verify it */
+	bool redzone;		     /* redzone=0|1: watch the gap behind each object */
+	char weaken[PARAM_TEXT_MAX]; /* weaken=NAME[,NAME..]: <kernel/weaken.h>; \"\" for none */
 };
 
 /* The values in force. Defaults until params_init(); read-only afterwards. */

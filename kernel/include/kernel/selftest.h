@@ -26,13 +26,13 @@ struct selftest {
 
 #define SELFTEST_TIMEOUT_MS 10000
 
-#define SELFTEST_TIMED(function, test_name, limit_ms)                                           \
-	static void function(void);                                                             \
-	static const struct selftest selftest_##function                                        \
-		__attribute__((used, section("selftests"), aligned(8))) = {test_name, function, \
-									   limit_ms};           \
+#define SELFTEST_TIMED(function, test_name, limit_ms)                                            \
+	static void function(void);                                                              \
+	static const struct selftest selftest_##function                                         \
+		__attribute__((used, section(".selftests"), aligned(8))) = {test_name, function, \
+									    limit_ms};           \
 	static void function(void)
-/* The linker collects these in the section `selftests` (KEEP(*(selftests)), read-only). */
+/* The linker collects these from `.selftests` between selftests_start and selftests_end. */
 #define SELFTEST(function, test_name) SELFTEST_TIMED(function, test_name, SELFTEST_TIMEOUT_MS)
 
 /* Expects `condition`; otherwise the running test fails with the formatted reason, and goes on. */

@@ -28,6 +28,7 @@ struct spinlock {
 };
 #define SPIN_USED_IN_INTERRUPT	1u
 #define SPIN_USED_INTERRUPTIBLE 2u
+#define SPIN_USED_BOTH		3u
 #define SPINLOCK_INIT(lock_name)    \
 	{                           \
 		.name = (lock_name) \

@@ -25,6 +25,7 @@ struct uart_stats {
 	uint64_t rx_overruns_chip; /* LSR overrun: at least one byte lost each time */
 	uint64_t rx_overruns_ring; /* bytes dropped because nobody read */
 	uint64_t rx_errors;	   /* parity, framing, break */
+	uint64_t tx_dropped;	   /* bytes given up on a dead line */
 	uint64_t interrupts;
 	bool fifo; /* a 16550A with working FIFOs */
 };
@@ -44,8 +45,12 @@ bool uart_set_baud(unsigned port, uint32_t baud);
  * is full; 0 for an absent port). Never waits. Any context but NMI.
  */
 size_t uart_write(unsigned port, const void *data, size_t len);
-/* Waits (sleeping in a thread that may, else polling) until all were taken. */
-void uart_write_all(unsigned port, const void *data, size_t len);
+/*
+ * Waits (sleeping in a thread that may, else polling) until all were taken and returns len; less
+ * when the line took nothing for 200 ms: the rest is dropped and counted, and nobody waits for
+ * this line again until it takes something.
+ */
+size_t uart_write_all(unsigned port, const void *data, size_t len);
 /* Waits by polling until ring and chip are empty. Any context. */
 void uart_flush(unsigned port);
 /* Free bytes of the send ring. */
