@@ -94,8 +94,6 @@ struct gdbstub {
 	enum gdbstub_line_state line_state;
 	bool packet_ready; /* rx holds a whole, checked packet of rx_len bytes */
 	bool overlong;	   /* the packet does not fit; only its checksum is followed */
-	bool escaped;	   /* unused bytes of an escape pair do not end a packet */
-	bool interrupt_seen;
 	uint8_t sum, sum_sent;
 	size_t rx_len;
 	size_t tx_len;	 /* reply under construction, then the frame for a retransmission */
@@ -104,7 +102,6 @@ struct gdbstub {
 	/* the session */
 	bool attached; /* a debugger has spoken since the last detach */
 	bool no_ack;
-	bool ack_of_ok_owed; /* the '+' for the OK of QStartNoAckMode is still to come */
 	bool supported_seen;
 	bool extended;
 	bool physical_memory;

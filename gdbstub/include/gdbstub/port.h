@@ -150,11 +150,13 @@ size_t gdbstub_port_write_memory(void *target, enum gdbstub_space space, uint64_
 struct gdbstub_region {
 	uint64_t start, last; /* inclusive */
 	bool mapped, readable, writable, executable;
+	bool permanent; /* will be so as long as the target exists */
 	char name[GDBSTUB_THREAD_NAME_MAX]; /* may be empty */
 };
 /*
  * Describes the largest run of equal rights that contains `address`; an unmapped gap is a region
- * too. False: this target cannot tell.
+ * too. False: this target cannot tell. A memory map (`qXfer:memory-map`) is offered only when every
+ * region from 0 to the last address is permanent: GDB asks once and then trusts it.
  */
 bool gdbstub_port_region(void *target, uint64_t address, struct gdbstub_region *region);
 
