@@ -16,6 +16,7 @@
 
 #define CPU_MAX 64
 
+struct mm_cpu;
 struct thread;
 struct trap_try;
 struct tss;
@@ -41,6 +42,8 @@ struct percpu {
 	struct trap_try *trap_try;
 	/* This CPU's task state segment: its IST entries are the stacks of #DF, NMI and #MC. */
 	struct tss *tss;
+	/* What mm/ keeps for this CPU; NULL until port_mm_init(). */
+	struct mm_cpu *mm;
 	/* Traps taken here since boot, all vectors. */
 	uint64_t traps;
 };
