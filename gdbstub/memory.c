@@ -71,12 +71,12 @@ static enum reply handle_read_binary(struct gdbstub *stub, struct cut *args)
 	if (!cut_range(args, ',', &range) || cut_left(args))
 		return bad_range(stub);
 	if (!range.len) {
-		stub->plain_x = !stub->binary_upload;
+		stub->plain_x = true;
 		return REPLY_OK;
 	}
 	if (range.len > GDBSTUB_PACKET_BYTES)
 		return reply_error(stub, WIRE_TOO_BIG, "at most 4000 (hex) bytes at a time");
-	if (!stub->plain_x)
+	if (!stub->plain_x || stub->binary_upload)
 		reply_char(stub, 'b');
 	for (uint64_t done = 0; done < range.len;) {
 		size_t got = read_chunk(stub, &range, done);
