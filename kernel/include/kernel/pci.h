@@ -57,5 +57,9 @@ void pci_enable(const struct pci_device *device);
  */
 bool pci_enable_msix(const struct pci_device *device, unsigned entry,
 		     void (*handler)(void *context), void *context);
+/* Wires the device's interrupt pin, as firmware routed it. The line is shared: the handler asks
+ * its device first. False: no pin, no route, or no vector free. */
+bool pci_enable_intx(const struct pci_device *device, void (*handler)(void *context),
+		     void *context);
 
 #endif

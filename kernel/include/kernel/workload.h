@@ -23,8 +23,9 @@ struct workload_env {
 	uint64_t (*now_us)(struct workload_env *env);
 	/* Seeded by parameter `seed`: the same seed gives the same requests. */
 	uint64_t random_state;
-	/* What it did so far; read by others while it runs. */
-	uint64_t operations, failures;
+	/* What it did so far, read by others while it runs: requests made, requests refused, and
+	 * objects whose contents were not what it had written (there is never one). */
+	uint64_t operations, failures, corruptions;
 	void *context;
 };
 uint64_t workload_random(struct workload_env *env);
@@ -51,6 +52,8 @@ struct workload {
 const struct workload *workload_get(size_t index);
 const struct workload *workload_find(const char *name);
 
+/* Fills values with the defaults. */
+void workload_defaults(const struct workload *workload, uint64_t *values);
 /*
  * Fills values with the defaults, then takes "k=v:k=v" from text (may be NULL or ""). False: the
  * reason says which parameter is wrong and what it takes. Pure.
@@ -75,7 +78,7 @@ struct workload_status {
 	const struct workload *workload;
 	bool running;
 	uint64_t started_us;
-	uint64_t operations, failures;
+	uint64_t operations, failures, corruptions;
 	uint64_t values[WORKLOAD_PARAMS_MAX];
 };
 /* The state of row `index`; false behind the last. Any context. */
