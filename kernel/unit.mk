@@ -4,11 +4,21 @@ kernel.units :=
 
 kernel.SRCS :=
 # boot and x86
-kernel.SRCS += kernel/boot/entry.S
-kernel.SRCS += kernel/x86/stacks.c
+kernel.SRCS += kernel/boot/entry.S kernel/boot/parse.c kernel/boot/boot_info.c kernel/boot/early.c
+kernel.SRCS += kernel/core/memmap.c
+kernel.SRCS += kernel/x86/cpu.c kernel/x86/percpu.c kernel/x86/gdt.c kernel/x86/trap_entry.S \
+	kernel/x86/traps.c kernel/x86/explain.c kernel/x86/dump.c kernel/x86/paging.c \
+	kernel/x86/stacks.c kernel/x86/access.S kernel/x86/safe_access.c kernel/x86/patch.c \
+	kernel/x86/weaken.c kernel/x86/canary.c kernel/x86/switch.S kernel/x86/context.c kernel/x86/acpi.c \
+	kernel/x86/acpi_parse.c kernel/x86/lapic.c kernel/x86/ioapic.c kernel/x86/pic.c \
+	kernel/x86/irq.c kernel/x86/tsc.c kernel/x86/tick.c kernel/x86/machine.c
 
 # core, drivers, workload
-kernel.SRCS += kernel/core/main.c
+kernel.SRCS += kernel/core/main.c kernel/core/console.c kernel/core/glob.c kernel/core/heap.c \
+	kernel/core/ksyms.c kernel/core/log.c kernel/core/panic.c kernel/core/params.c \
+	kernel/core/printf.c kernel/core/selftest.c kernel/core/string.c kernel/core/sync.c \
+	kernel/core/thread.c kernel/core/time.c
+kernel.SRCS += kernel/drivers/uart16550.c
 
 LD ?= ld
 ifeq ($(origin LD),default)

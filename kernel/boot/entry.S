@@ -102,7 +102,7 @@ multiboot2_entry:
 
 /* %ebp image, %ebx loader's information, %esi protocol. */
 start32:
-	leal	OFF(boot_stack) + GUARD_BYTES + KSTACK_BYTES(%ebp), %esp
+	leal	OFF(boot_stacks) + GUARD_BYTES + KSTACK_BYTES(%ebp), %esp
 	movl	%esi, OFF(boot_handoff) + HANDOFF_PROTOCOL(%ebp)
 	movl	%ebx, OFF(boot_handoff) + HANDOFF_INFO(%ebp)
 	movl	%ebp, OFF(boot_handoff) + HANDOFF_IMAGE(%ebp)
@@ -216,7 +216,7 @@ start_high:
 	movw	%ax, %ss
 	movw	%ax, %fs
 	movw	%ax, %gs
-	movq	$boot_stack + GUARD_BYTES + KSTACK_BYTES, %rsp
+	movq	$boot_stacks + GUARD_BYTES + KSTACK_BYTES, %rsp
 
 	/* No identity map from here on. */
 	movq	%rax, boot_pml4(%rip)

@@ -1,0 +1,142 @@
+/*
+ * Registers and backtraces as lines of text.
+ */
+#include <kernel/cpu.h>
+#include <kernel/image.h>
+#include <kernel/ksyms.h>
+#include <kernel/printf.h>
+#include <kernel/safe_access.h>
+#include <kernel/traps.h>
+
+#define LINE_MAX   128
+#define ULL(value) ((unsigned long long)(value))
+
+static void dump_four(const char *const names[4], const uint64_t values[4], line_fn line,
+		      void *context)
+{
+	char buf[LINE_MAX];
+
+	ksnprintf(buf, sizeof(buf), "%3s %016llx  %3s %016llx  %3s %016llx  %3s %016llx", names[0],
+		  ULL(values[0]), names[1], ULL(values[1]), names[2], ULL(values[2]), names[3],
+		  ULL(values[3]));
+	line(buf, context);
+}
+
+static void dump_state(const struct trap_frame *frame, line_fn line, void *context)
+{
+	char buf[LINE_MAX];
+
+	ksnprintf(buf, sizeof(buf),
+		  "rip %016llx  cs %02llx  ss %02llx  rflags %08llx  trap %llu error %llx",
+		  ULL(frame->rip), ULL(frame->cs), ULL(frame->ss), ULL(frame->rflags),
+		  ULL(frame->vector), ULL(frame->error));
+	line(buf, context);
+	ksnprintf(buf, sizeof(buf), "cr0 %08llx  cr2 %016llx  cr3 %012llx  cr4 %08llx  efer %04llx",
+		  ULL(read_cr0()), ULL(frame->cr2), ULL(read_cr3()), ULL(read_cr4()),
+		  ULL(rdmsr(MSR_EFER)));
+	line(buf, context);
+}
+
+void trap_dump_registers(const struct trap_frame *frame, line_fn line, void *context)
+{
+	dump_four((const char *const[]){"rax", "rbx", "rcx", "rdx"},
+		  (const uint64_t[]){frame->rax, frame->rbx, frame->rcx, frame->rdx}, line,
+		  context);
+	dump_four((const char *const[]){"rsi", "rdi", "rbp", "rsp"},
+		  (const uint64_t[]){frame->rsi, frame->rdi, frame->rbp, frame->rsp}, line,
+		  context);
+	dump_four((const char *const[]){"r8", "r9", "r10", "r11"},
+		  (const uint64_t[]){frame->r8, frame->r9, frame->r10, frame->r11}, line, context);
+	dump_four((const char *const[]){"r12", "r13", "r14", "r15"},
+		  (const uint64_t[]){frame->r12, frame->r13, frame->r14, frame->r15}, line,
+		  context);
+	dump_state(frame, line, context);
+}
+
+/* ---- backtraces ---- */
+
+/* Return addresses into the entry code, above which lies a trap frame. */
+extern const char trap_return[], trap_return_any_gs[];
+
+/* Above trap_dispatch()'s saved rbp and return address: the alignment word, then the frame. */
+#define FRAME_ABOVE_RBP 24
+
+void backtrace_from(struct backtrace *walk, uint64_t rip, uint64_t rbp)
+{
+	*walk = (struct backtrace){.rip = rip, .rbp = rbp};
+}
+
+void backtrace_from_frame(struct backtrace *walk, const struct trap_frame *frame)
+{
+	backtrace_from(walk, frame->rip, frame->rbp);
+}
+
+/* Moves one frame up: rbp points at the caller's rbp, behind it the address to return to. */
+static void step(struct backtrace *walk)
+{
+	uint64_t link[2];
+
+	walk->trap = NULL;
+	if (walk->rbp < UINT64_C(1) << 47 || walk->rbp % 8 != 0 ||
+	    safe_read(link, walk->rbp, sizeof(link)) != sizeof(link)) {
+		walk->rip = 0;
+		return;
+	}
+	if (link[1] == (uintptr_t)trap_return || link[1] == (uintptr_t)trap_return_any_gs) {
+		const struct trap_frame *frame =
+			(const struct trap_frame *)(walk->rbp + FRAME_ABOVE_RBP);
+		struct trap_frame copy;
+
+		if (safe_read(&copy, (uintptr_t)frame, sizeof(copy)) != sizeof(copy)) {
+			walk->rip = 0;
+			return;
+		}
+		walk->trap = frame;
+		walk->rip = copy.rip;
+		walk->rbp = copy.rbp;
+		return;
+	}
+	/* Frames lie ever higher on one stack; a chain that turns back is broken. */
+	walk->rip = link[0] > walk->rbp || link[0] == 0 ? link[1] : 0;
+	walk->rbp = link[0];
+}
+
+bool backtrace_next(struct backtrace *walk, uint64_t *rip)
+{
+	if (walk->rip == 0 || walk->steps >= BACKTRACE_MAX)
+		return false;
+	if (walk->steps++ > 0)
+		step(walk);
+	if (walk->rip == 0)
+		return false;
+	*rip = walk->rip;
+	return true;
+}
+
+void backtrace_dump(const struct trap_frame *frame, line_fn line, void *context)
+{
+	struct backtrace walk;
+	char buf[LINE_MAX], symbol[KSYMS_TEXT_MAX];
+	uint64_t rip;
+
+	if (frame)
+		backtrace_from_frame(&walk, frame);
+	else
+		backtrace_from(&walk, (uintptr_t)__builtin_return_address(0),
+			       *(const uint64_t *)__builtin_frame_address(0));
+	for (unsigned i = 0; backtrace_next(&walk, &rip); i++) {
+		/* A return address belongs to the call before it, which may end its function. */
+		bool exact = (i == 0 && frame) || walk.trap;
+
+		if (walk.trap) {
+			ksnprintf(buf, sizeof(buf), "    -- %s --", trap_name(walk.trap->vector));
+			line(buf, context);
+		}
+		if (in_text(rip))
+			ksyms_format(symbol, sizeof(symbol), exact ? rip : rip - 1);
+		else
+			ksnprintf(symbol, sizeof(symbol), "outside of the kernel's code");
+		ksnprintf(buf, sizeof(buf), "#%-2u %016llx %s", i, ULL(rip), symbol);
+		line(buf, context);
+	}
+}

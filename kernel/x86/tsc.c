@@ -1,0 +1,177 @@
+/*
+ * The time-stamp counter: what rate it has, and time from it.
+ */
+#include <kernel/tsc.h>
+
+#include "apic.h"
+
+#include <kernel/boot.h>
+#include <kernel/cpu.h>
+#include <kernel/log.h>
+
+#define HZ_MIN	   UINT64_C(10000000)
+#define HZ_MAX	   UINT64_C(20000000000)
+#define HZ_ASSUMED UINT64_C(1000000000)
+#define ROUNDS	   3
+/* Of one round: 2 ms, long against the time that one port access takes. */
+#define ROUND_TICKS 2386u
+/* A dead timer must not hang the boot: no TSC runs this far in a round. */
+#define GIVE_UP (HZ_MAX / 100)
+
+static struct {
+	uint64_t hz;
+	/* ns = ticks * mul >> 32, kept in two halves so that nothing overflows for centuries. */
+	uint64_t ns_per_tick_32;
+	const char *source;
+	uint64_t last; /* largest value handed out: the clock never runs backwards */
+} tsc = {.ns_per_tick_32 = UINT64_C(1) << 32, .source = "assumed"};
+
+static bool sane(uint64_t hz)
+{
+	return hz >= HZ_MIN && hz <= HZ_MAX;
+}
+
+/* Intel SDM, CPUID leaf 0x15: TSC = crystal * ebx / eax. */
+static uint64_t hz_from_cpuid(void)
+{
+	struct cpuid_result ratio;
+
+	if (cpuid(0, 0).eax < 0x15)
+		return 0;
+	ratio = cpuid(0x15, 0);
+	if (ratio.eax == 0 || ratio.ebx == 0 || ratio.ecx == 0)
+		return 0;
+	return (uint64_t)ratio.ecx * ratio.ebx / ratio.eax;
+}
+
+/* The timing leaf that VMware began and KVM and others took over: TSC rate in kHz. */
+static uint64_t hz_from_hypervisor(void)
+{
+	if (cpu_features.hypervisor[0] == '\0' || cpuid(0x40000000, 0).eax < 0x40000010)
+		return 0;
+	return (uint64_t)cpuid(0x40000010, 0).eax * 1000;
+}
+
+/* TSC ticks in one countdown of the 8254; 0 when it does not count. */
+static uint64_t measure_round(void)
+{
+	uint64_t start, now;
+
+	pit_start_countdown(ROUND_TICKS);
+	if (pit_countdown_done())
+		return 0;
+	start = rdtsc();
+	do {
+		now = rdtsc();
+		if (now - start > GIVE_UP)
+			return 0;
+	} while (!pit_countdown_done());
+	return now - start;
+}
+
+/* The middle one of three rounds: a round may be stretched by whatever steals time from us. */
+static uint64_t measure(void)
+{
+	uint64_t round[ROUNDS];
+
+	for (unsigned i = 0; i < ROUNDS; i++)
+		round[i] = measure_round();
+	for (unsigned i = 0; i < 2; i++)
+		for (unsigned j = i + 1; j < ROUNDS; j++)
+			if (round[j] < round[i]) {
+				uint64_t swap = round[i];
+
+				round[i] = round[j];
+				round[j] = swap;
+			}
+	return round[1] * PIT_HZ / ROUND_TICKS;
+}
+
+/* Whether two rates differ by at most 1/20. */
+static bool agree(uint64_t a, uint64_t b)
+{
+	uint64_t difference = a > b ? a - b : b - a;
+
+	return difference <= b / 20;
+}
+
+static const struct {
+	const char *name;
+	uint64_t (*hz)(void);
+} claims[] = {
+	{"CPUID leaf 0x15", hz_from_cpuid	 },
+	{"the hypervisor",  hz_from_hypervisor},
+};
+
+static void choose(uint64_t measured)
+{
+	for (unsigned i = 0; i < sizeof(claims) / sizeof(claims[0]); i++) {
+		uint64_t claimed = claims[i].hz();
+
+		if (claimed == 0)
+			continue;
+		if (sane(claimed) && (!sane(measured) || agree(claimed, measured))) {
+			tsc.hz = claimed;
+			tsc.source = claims[i].name;
+			return;
+		}
+		pr_warn("clock: %s says %llu Hz, measured %llu Hz: not believed", claims[i].name,
+			(unsigned long long)claimed, (unsigned long long)measured);
+	}
+	tsc.hz = sane(measured) ? measured : HZ_ASSUMED;
+	tsc.source = sane(measured) ? "8254" : "assumed";
+	if (!sane(measured))
+		pr_warn("clock: the TSC could not be measured (%llu Hz): 1 GHz is assumed",
+			(unsigned long long)measured);
+}
+
+void tsc_init(void)
+{
+	choose(measure());
+	tsc.ns_per_tick_32 = (UINT64_C(1000000000) << 32) / tsc.hz;
+	pr_info("clock: TSC at %llu kHz (%s)%s", (unsigned long long)tsc.hz / 1000, tsc.source,
+		cpu_features.tsc_invariant ? "" : ", not said to be invariant");
+}
+
+uint64_t tsc_hz(void)
+{
+	return tsc.hz;
+}
+
+const char *tsc_source(void)
+{
+	return tsc.source;
+}
+
+uint64_t tsc_since_entry(void)
+{
+	uint64_t now = rdtsc() - boot_info.entry_tsc;
+	uint64_t last = __atomic_load_n(&tsc.last, __ATOMIC_RELAXED);
+
+	/* Bit 63: before entry, on a CPU whose counter is behind. */
+	if ((int64_t)(now - last) < 0)
+		return last;
+	__atomic_store_n(&tsc.last, now, __ATOMIC_RELAXED);
+	return now;
+}
+
+uint64_t clock_ns(void)
+{
+	uint64_t ticks = tsc_since_entry(), scale = tsc.ns_per_tick_32;
+
+	return (ticks >> 32) * scale + ((ticks & UINT32_MAX) * (scale >> 32)) +
+	       ((ticks & UINT32_MAX) * (scale & UINT32_MAX) >> 32);
+}
+
+uint64_t clock_us(void)
+{
+	return clock_ns() / 1000;
+}
+
+void tsc_delay_us(uint64_t us)
+{
+	uint64_t start = rdtsc(), ticks = (tsc.hz ? tsc.hz : HZ_ASSUMED) / 1000000 * us;
+
+	while (rdtsc() - start < ticks)
+		cpu_relax();
+}
