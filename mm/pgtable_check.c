@@ -2,8 +2,6 @@
 // invariants atop pgtable_map.c. Holds the claim of one space at a time, so that
 // a live kernel goes on; what concerns all spaces at once is only judged when
 // nothing moved meanwhile.
-#include "state.h"
-
 #include "pt.h"
 
 struct table_check {
@@ -152,15 +150,17 @@ static uint64_t check_space(mm_checker_t *checker, struct mm_space *space)
 	return check.tables - space->pinned;
 }
 
-// Table pages that are given out, by the slab's own count.
+// Table pages that are given out, by the slab's own account.
 static uint64_t live_tables(void)
 {
+	struct mm_cursor cursor = {0};
+	struct mm_slab_info slab;
+	enum mm_visit visit;
 	uint64_t live = 0;
 
-	for (unsigned i = 0; i < mm_cpu_limit; i++)
-		if (mm_cpus[i])
-			live += mm_peek(mm_cpus[i]->table_allocs) -
-				mm_peek(mm_cpus[i]->table_frees);
+	while ((visit = mm_visit_slabs(&cursor, PAGE_4K_SIZE, &slab)) != MM_VISIT_END)
+		if (visit == MM_VISIT_ITEM && slab.tables)
+			live += slab.used;
 	return live;
 }
 
