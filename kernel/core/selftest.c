@@ -65,12 +65,24 @@ void selftest_figure(const char *name, uint64_t value, const char *unit)
 	console_printf("# bench %s\t%llu\t%s\n", name, (unsigned long long)value, unit);
 }
 
-/* Bench tests take their time: only a glob that says "bench" itself selects them. */
+void selftest_figure_hundredths(const char *name, uint64_t hundredths, const char *unit)
+{
+	console_printf("# bench %s\t%llu.%02llu\t%s\n", name,
+		       (unsigned long long)(hundredths / 100),
+		       (unsigned long long)(hundredths % 100), unit);
+}
+
+/* "bench." tests take their time and "crash." tests end in a panic: only a glob that says so itself
+ * selects them. */
 static bool glob_selects(const char *glob, const char *name)
 {
-	bool bench = strncmp(name, "bench.", 6) == 0;
+	static const char *const special[] = {"bench.", "crash."};
 
-	return glob_match(glob, name) && (!bench || strncmp(glob, "bench", 5) == 0);
+	for (size_t i = 0; i < 2; i++) {
+		if (strncmp(name, special[i], 6) == 0 && strncmp(glob, special[i], 5) != 0)
+			return false;
+	}
+	return glob_match(glob, name);
 }
 
 static bool selected(const char *pattern, const char *name)

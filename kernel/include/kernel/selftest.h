@@ -9,7 +9,8 @@
  *
  * Each test runs in a thread of its own. It fails by a failed ST_EXPECT (goes on) or ST_REQUIRE
  * (returns), by a panic, and when it takes longer than its time limit. Names are
- * "<area>.<what>"; names that start with "bench." run only when the pattern itself asks for them.
+ * "<area>.<what>"; names that start with "bench." (they take their time) or "crash." (they must end
+ * in a panic, which a test outside looks for) run only when the pattern itself begins so.
  * PATTERN is a list of globs (* and ?) separated by commas, one of which must match the whole name.
  */
 #ifndef KERNEL_SELFTEST_H
@@ -36,8 +37,13 @@ struct selftest {
 #define SELFTEST(function, test_name) SELFTEST_TIMED(function, test_name, SELFTEST_TIMEOUT_MS)
 
 /* Expects `condition`; otherwise the running test fails with the formatted reason, and goes on. */
-#define ST_EXPECT(condition, ...) \
-	((condition) ? true : (selftest_fail(__FILE__, __LINE__, #condition, __VA_ARGS__), false))
+#define ST_EXPECT(condition, ...)                                                   \
+	({                                                                          \
+		bool st_ok_ = (condition);                                          \
+		if (!st_ok_)                                                        \
+			selftest_fail(__FILE__, __LINE__, #condition, __VA_ARGS__); \
+		st_ok_;                                                             \
+	})
 /* The same, but leaves the (void) function. */
 #define ST_REQUIRE(condition, ...)                      \
 	do {                                            \
@@ -61,6 +67,8 @@ void selftest_skip(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void selftest_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* A figure of a "bench." test: printed as "# bench <name>\t<value>\t<unit>". */
 void selftest_figure(const char *name, uint64_t value, const char *unit);
+/* The same for a value in hundredths of the unit. */
+void selftest_figure_hundredths(const char *name, uint64_t hundredths, const char *unit);
 
 /*
  * Runs all tests that match and ends the machine. Thread context, after everything started.
