@@ -4,7 +4,8 @@ kernel.units :=
 
 kernel.SRCS :=
 # boot and x86
-kernel.SRCS += kernel/boot/entry.S kernel/boot/parse.c kernel/boot/boot_info.c kernel/boot/early.c
+kernel.SRCS += kernel/boot/entry.S kernel/boot/parse.c kernel/boot/boot_info.c kernel/boot/early.c \
+	kernel/boot/fw_cfg.c
 kernel.SRCS += kernel/core/memmap.c
 kernel.SRCS += kernel/x86/cpu.c kernel/x86/percpu.c kernel/x86/gdt.c kernel/x86/trap_entry.S \
 	kernel/x86/traps.c kernel/x86/explain.c kernel/x86/dump.c kernel/x86/paging.c \
@@ -18,7 +19,9 @@ kernel.SRCS += kernel/core/main.c kernel/core/console.c kernel/core/glob.c kerne
 	kernel/core/ksyms.c kernel/core/log.c kernel/core/panic.c kernel/core/params.c \
 	kernel/core/printf.c kernel/core/selftest.c kernel/core/string.c kernel/core/sync.c \
 	kernel/core/thread.c kernel/core/time.c
-kernel.SRCS += kernel/drivers/uart16550.c
+kernel.SRCS += kernel/core/selftest_core.c kernel/core/selftest_thread.c
+kernel.SRCS += kernel/drivers/uart16550.c kernel/drivers/pci.c kernel/drivers/virtqueue.c \
+	kernel/drivers/selftest_drivers.c
 
 LD ?= ld
 ifeq ($(origin LD),default)
@@ -54,6 +57,23 @@ $(KERNEL_ELF): $(KERNEL_LINK)/first.elf $(KERNEL_LINK)/ksyms-full.o
 	$(Q)$(KSYMS) verify $< $@.tmp && mv $@.tmp $@
 
 .PRECIOUS: $(KERNEL_LINK)/ksyms-%.S
+
+# ---- the ISO: the same file by GRUB and Multiboot2, from BIOS and UEFI ---------------------------
+ISO_ROOT = $(BUILD)/kernel/iso
+GRUB_MKRESCUE ?= grub-mkrescue
+# Only what grub.cfg uses, and what GRUB's own start insists on: a small image starts quickly.
+ISO_MODULES := multiboot2 normal iso9660 all_video $(addprefix part_,acorn amiga apple bsd dfly \
+	dvh gpt msdos plan sun sunpc)
+
+$(KERNEL_ISO): $(KERNEL_ELF) kernel/boot/grub.cfg
+	$(call say,ISO,$@)
+	$(Q)rm -rf $(ISO_ROOT) && mkdir -p $(ISO_ROOT)/boot/grub
+	$(Q)cp kernel/boot/grub.cfg $(ISO_ROOT)/boot/grub/grub.cfg
+	$(Q)$(OBJCOPY) --strip-debug $(KERNEL_ELF) $(ISO_ROOT)/boot/vitrine.elf
+	$(Q)$(GRUB_MKRESCUE) --install-modules='$(ISO_MODULES)' --locales= --fonts= --themes= \
+		-o $@.tmp $(ISO_ROOT) >$(BUILD)/kernel/iso.log 2>&1 || \
+		{ cat $(BUILD)/kernel/iso.log >&2; exit 1; }
+	$(Q)mv $@.tmp $@
 
 # ---- host tests ---------------------------------------------------------------------------------
 PROGS += kernel-memmap

@@ -5,7 +5,7 @@
 
 /* Written by scripts/ksyms from the first link; the second link is verified against it. Weak: a
  * kernel without its table answers "unknown". */
-extern const uint32_t ksyms_table_count __asm__("ksyms_count") __attribute__((weak));
+extern const uint32_t ksyms_table_count __attribute__((weak));
 extern const uint32_t ksyms_offsets[], ksyms_names[];
 extern const char ksyms_strings[];
 extern const char image_start[], image_end[];

@@ -11,6 +11,7 @@
 #include <kernel/machine.h>
 #include <kernel/paging.h>
 #include <kernel/params.h>
+#include <kernel/pci.h>
 #include <kernel/selftest.h>
 #include <kernel/thread.h>
 #include <kernel/time.h>
@@ -50,6 +51,7 @@ static void start_time_and_threads(void)
 	time_init();
 	uart_init_interrupts();
 	irq_enable();
+	pci_init();
 }
 
 static void report_ready(void)

@@ -187,7 +187,7 @@ static void finish_switch(void)
 }
 
 /* Lets the next thread run. Interrupts off, preemption enabled, no lock held. */
-static void switch_away(void)
+static void switch_once(void)
 {
 	struct runqueue *rq = this_runqueue();
 	struct thread *from, *to;
@@ -218,6 +218,14 @@ static void switch_away(void)
 	percpu()->current = to;
 	context_switch(&from->rsp, to->rsp);
 	finish_switch();
+}
+
+/* Burying a thread may wake one that goes first: then once more. */
+static void switch_away(void)
+{
+	do
+		switch_once();
+	while (percpu()->need_resched);
 }
 
 /* The thread is ready: shall this CPU look again, now or at the end of a slice? */
@@ -361,6 +369,7 @@ static void thread_begin(void *argument)
 	struct thread *self = argument;
 
 	finish_switch();
+	thread_preempt_point();
 	irq_enable();
 	self->entry(self->argument);
 	thread_exit(0);
@@ -494,8 +503,11 @@ void thread_detach(struct thread *thread)
 static void idle(void *argument)
 {
 	(void)argument;
-	for (;;)
+	for (;;) {
+		irq_disable();
+		thread_preempt_point();
 		cpu_wait_for_interrupt();
+	}
 }
 
 static void runqueue_init(struct runqueue *rq, struct thread *running)

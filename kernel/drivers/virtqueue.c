@@ -89,7 +89,7 @@ void vq_want_interrupts(struct virtqueue *queue, bool want)
 
 const char *vq_check(const struct virtqueue *queue)
 {
-	uint16_t steps = 0, on_their_way = 0;
+	unsigned steps = 0, on_their_way = 0;
 
 	for (uint16_t id = queue->free_first; steps < queue->free_count; steps++) {
 		if (id >= queue->size)
