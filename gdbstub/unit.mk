@@ -10,3 +10,29 @@ gdbstub-packets.kind  := test
 gdbstub-packets.units := gdbstub
 gdbstub-packets.srcs  := gdbstub/test/test_packets.c $(gdbstub.mock)
 gdbstub-packets.libs  := -lcmocka
+
+PROGS += gdbstub-line
+gdbstub-line.kind  := test
+gdbstub-line.units := gdbstub
+gdbstub-line.srcs  := gdbstub/test/test_line.c $(gdbstub.mock)
+gdbstub-line.libs  := -lcmocka
+
+PROGS += gdbstub-session
+gdbstub-session.kind  := fuzz
+gdbstub-session.units := gdbstub
+gdbstub-session.srcs  := gdbstub/test/fuzz_session.c $(gdbstub.mock)
+
+# The mock machine behind a socket, for sessions with real debuggers, and a program for it.
+PROGS += gdbstub-mock
+gdbstub-mock.kind   := tool
+gdbstub-mock.flavor := asan
+gdbstub-mock.units  := gdbstub
+gdbstub-mock.srcs   := gdbstub/test/mock_server.c $(gdbstub.mock)
+
+$(BUILD)/gdbstub-program.elf: gdbstub/test/program.S
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) -g -nostdlib -static -no-pie -Wl,-Ttext=0x100000 \
+		-Wl,--build-id=none $< -o $@
+$(BUILD)/gdbstub-program.bin: $(BUILD)/gdbstub-program.elf
+	$(Q)$(OBJCOPY) -O binary -j .text $< $@
+EXTRA_ALL += $(BUILD)/gdbstub-program.bin

@@ -173,7 +173,7 @@ int gdbstub_port_read_byte(void *target, bool wait)
 	if (!wait && !mock->next_byte)
 		return GDBSTUB_LINE_LOST;
 	int byte = mock->ended ? GDBSTUB_LINE_LOST : line_byte(mock, wait);
-	mock->abandoned |= wait && byte == GDBSTUB_LINE_LOST;
+	mock->abandoned |= wait && byte == GDBSTUB_LINE_LOST && !mock->next_byte;
 	return byte;
 }
 
@@ -293,6 +293,9 @@ static enum outcome rex_instruction(struct mock *mock, const uint8_t *code)
 	} else if (code[1] == 0xc7 && (code[2] & 0xf8) == 0xc0) {
 		r->gpr[code[2] & 7] = (uint64_t)(int64_t)immediate(code + 3);
 		r->rip += 7;
+	} else if (code[1] == 0x89 && code[2] == 0xe5) {
+		r->gpr[GDBSTUB_RBP] = r->gpr[GDBSTUB_RSP];
+		r->rip += 3;
 	} else if (code[1] == 0xff && code[2] == 0x04 && code[3] == 0x25) {
 		uint64_t at = (uint64_t)(int64_t)immediate(code + 4);
 		if (!load(mock, at, &value) || !store(mock, at, value + 1))
@@ -421,8 +424,8 @@ static void stop(struct mock *mock, struct gdbstub_event event)
 	check(mock);
 	mock->held += !resume.others_run;
 	mock->run_start = mock->instructions;
-	bool fatal = event.cause == GDBSTUB_CAUSE_FAULT && !gdbstub_attached(&mock->stub);
-	if (resume.deliver || fatal)
+	if (event.cause == GDBSTUB_CAUSE_FAULT &&
+	    (resume.deliver || !gdbstub_attached(&mock->stub)))
 		mock->delivered = true;
 }
 

@@ -20,6 +20,8 @@ void session_close(struct session *session)
 
 void session_raw(struct session *session, const void *bytes, size_t len)
 {
+	if (!len)
+		return;
 	if (session->script_len + len > session->script_cap) {
 		session->script_cap = (session->script_len + len) * 2;
 		session->script = realloc(session->script, session->script_cap);
