@@ -1,7 +1,8 @@
 /*
  * boot_info: the loader's words, copied into ours.
  */
-#include <kernel/boot.h>
+#include "boot_internal.h"
+
 #include <kernel/cpu.h>
 #include <kernel/image.h>
 #include <kernel/log.h>
@@ -42,6 +43,7 @@ void boot_init(void)
 		boot_parse_pvh(info, boot_handoff.info_phys, read_low_memory, NULL);
 	if (info->protocol == BOOT_PROTOCOL_MULTIBOOT2)
 		boot_parse_multiboot2(info, boot_handoff.info_phys, read_low_memory, NULL);
+	fw_cfg_append(info);
 	memmap_limit(&info->memmap, UINT64_C(1) << cpu_features.physical_bits);
 	memmap_add(&info->memmap, info->image_phys, info->image_bytes, MEMMAP_KERNEL);
 }

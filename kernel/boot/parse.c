@@ -3,7 +3,7 @@
  * believed without a bound, and what is wrong becomes a fault in words. The host tests and the fuzz
  * target drive this very file.
  */
-#include <kernel/boot.h>
+#include "boot_internal.h"
 
 #include <string.h>
 
@@ -46,7 +46,7 @@ struct reader {
 	void *context;
 };
 
-static void fault(struct boot_info *info, const char *text)
+void boot_fault(struct boot_info *info, const char *text)
 {
 	if (info->fault_count < sizeof(info->faults) / sizeof(info->faults[0]))
 		info->faults[info->fault_count++] = text;
@@ -63,10 +63,14 @@ static enum memmap_kind kind_of(uint32_t type)
 	return type == 1 ? MEMMAP_USABLE : MEMMAP_RESERVED;
 }
 
-/*
- * A text of at most `limit` bytes in loader memory. Control characters become blanks: it goes to
- * the log. Returns false when it was cut.
- */
+void boot_clean_text(char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ' || *text == 127)
+			*text = ' ';
+}
+
+/* A text of at most `limit` bytes in loader memory. Returns false when it was cut. */
 static bool copy_text(const struct reader *from, char *dst, size_t size, uint64_t phys,
 		      uint64_t limit)
 {
@@ -74,8 +78,9 @@ static bool copy_text(const struct reader *from, char *dst, size_t size, uint64_
 	char byte = 0;
 
 	while (at + 1 < size && at < limit && fetch(from, &byte, phys + at, 1) && byte != '\0')
-		dst[at++] = byte < ' ' || byte == 127 ? ' ' : byte;
+		dst[at++] = byte;
 	dst[at] = '\0';
+	boot_clean_text(dst);
 	if (at + 1 == size && at < limit && fetch(from, &byte, phys + at, 1))
 		return byte == '\0';
 	return true;
@@ -87,18 +92,20 @@ static void add_entries(const struct reader *from, uint64_t phys, uint64_t count
 	struct map_entry entry = {0};
 
 	if (count > MAP_ENTRIES_MAX) {
-		fault(info, "memory map of more than 65536 entries: not believed");
+		boot_fault(info, "memory map of more than 65536 entries: not believed");
 		return;
 	}
 	for (uint64_t i = 0; i < count; i++) {
 		if (!fetch(from, &entry, phys + i * stride, 20)) {
-			fault(info, "memory map lies outside of readable memory: not believed");
+			boot_fault(info,
+				   "memory map lies outside of readable memory: not believed");
 			memmap_init(&info->memmap);
 			return;
 		}
 		if (!memmap_add(&info->memmap, entry.start, entry.bytes, kind_of(entry.type)) &&
 		    entry.bytes != 0)
-			fault(info, "memory map has an entry beyond the end of the address space");
+			boot_fault(info,
+				   "memory map has an entry beyond the end of the address space");
 	}
 }
 
@@ -111,15 +118,16 @@ void boot_parse_pvh(struct boot_info *info, uint64_t start_info_phys, boot_read_
 	memcpy(info->loader, "PVH", sizeof("PVH"));
 	if (!fetch(&from, &start, start_info_phys, PVH_VERSION_0_BYTES) ||
 	    start.magic != PVH_MAGIC) {
-		fault(info, "PVH start info has the wrong magic number");
+		boot_fault(info, "PVH start info has the wrong magic number");
 		return;
 	}
 	if (start.cmdline_phys != 0 &&
 	    !copy_text(&from, info->cmdline, sizeof(info->cmdline), start.cmdline_phys, UINT64_MAX))
-		fault(info, "command line is longer than 4095 bytes: cut");
+		boot_fault(info, "command line is longer than 4095 bytes: cut");
 	info->rsdp_phys = start.rsdp_phys;
 	if (start.version < 1 || !fetch(&from, &start, start_info_phys, sizeof(start))) {
-		fault(info, "PVH start info of version 0 carries no memory map; version 1 does");
+		boot_fault(info,
+			   "PVH start info of version 0 carries no memory map; version 1 does");
 		return;
 	}
 	add_entries(&from, start.memmap_phys, start.memmap_entries, sizeof(struct map_entry));
@@ -137,7 +145,7 @@ static void tag_cmdline(const struct reader *from, const struct tag *tag)
 {
 	if (!copy_text(from, from->info->cmdline, sizeof(from->info->cmdline), tag->phys,
 		       tag->body))
-		fault(from->info, "command line is longer than 4095 bytes: cut");
+		boot_fault(from->info, "command line is longer than 4095 bytes: cut");
 }
 
 static void tag_loader(const struct reader *from, const struct tag *tag)
@@ -151,7 +159,7 @@ static void tag_mmap(const struct reader *from, const struct tag *tag)
 
 	if (tag->body < sizeof(head) || !fetch(from, head, tag->phys, sizeof(head)) ||
 	    head[0] < 20) {
-		fault(from->info, "Multiboot2 memory map with entries of less than 20 bytes");
+		boot_fault(from->info, "Multiboot2 memory map with entries of less than 20 bytes");
 		return;
 	}
 	add_entries(from, tag->phys + sizeof(head), (tag->body - sizeof(head)) / head[0], head[0]);
@@ -176,7 +184,7 @@ static void add_meminfo(const struct reader *from, const struct tag *tag)
 
 	if (tag->body < sizeof(kib) || !fetch(from, kib, tag->phys, sizeof(kib)))
 		return;
-	fault(from->info, "no memory map, only the sizes of lower and upper memory");
+	boot_fault(from->info, "no memory map, only the sizes of lower and upper memory");
 	memmap_add(&from->info->memmap, 0, (uint64_t)(kib[0] < 640 ? kib[0] : 640) * 1024,
 		   MEMMAP_USABLE);
 	memmap_add(&from->info->memmap, UINT64_C(1) << 20, (uint64_t)kib[1] * 1024, MEMMAP_USABLE);
@@ -225,12 +233,12 @@ void boot_parse_multiboot2(struct boot_info *info, uint64_t info_phys, boot_read
 
 	if (!fetch(&from, &total, info_phys, sizeof(total)) || total < 16 ||
 	    total > MULTIBOOT2_BYTES_MAX) {
-		fault(info, "Multiboot2 information of an impossible size");
+		boot_fault(info, "Multiboot2 information of an impossible size");
 		return;
 	}
 	for (;;) {
 		if (!read_tag(&from, info_phys, offset, total, &tag)) {
-			fault(info, "Multiboot2 information is cut short or has a broken tag");
+			boot_fault(info, "Multiboot2 information is cut short or has a broken tag");
 			break;
 		}
 		if (tag.type == TAG_END)
