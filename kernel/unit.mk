@@ -94,3 +94,15 @@ kernel-params.kind := test
 kernel-params.srcs := kernel/core/test/test_params.c kernel/core/params.c kernel/core/glob.c \
 	kernel/core/printf.c
 kernel-params.libs := -lcmocka
+
+PROGS += kernel-virtqueue kernel-virtqueue-smoke fuzz-virtqueue
+kernel-virtqueue.kind := test
+kernel-virtqueue.srcs := kernel/drivers/test/test_virtqueue.c kernel/drivers/virtqueue.c
+kernel-virtqueue.libs := -lcmocka
+
+kernel-virtqueue-smoke.kind := test
+kernel-virtqueue-smoke.srcs := kernel/drivers/test/fuzz_smoke.c kernel/drivers/test/fuzz_virtqueue.c \
+	kernel/drivers/virtqueue.c
+
+fuzz-virtqueue.kind := fuzz
+fuzz-virtqueue.srcs := kernel/drivers/test/fuzz_virtqueue.c kernel/drivers/virtqueue.c

@@ -1,4 +1,4 @@
-#include "virtqueue.h"
+#include <kernel/virtqueue.h>
 
 enum { DESC_WRITE = 2, AVAIL_NO_INTERRUPT = 1, USED_NO_NOTIFY = 1, NO_DESC = 0xffff };
 

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define VSERIAL_PORTS	     4u
+#define VSERIAL_PORTS	     8u
 #define VSERIAL_WRITE_MAX    65536u /* bytes of one descriptor chain */
 #define VSERIAL_RX_BUFFERS   16u
 #define VSERIAL_RX_BYTES     4096u /* of each receive buffer */
@@ -55,8 +55,8 @@ bool vserial_commit(struct vserial_port *port, size_t len);
 /* Takes up to cap received bytes. Never waits. Any context but NMI. */
 size_t vserial_read(struct vserial_port *port, void *data, size_t cap);
 
-/* Called when bytes arrived, a send buffer came free, or the host connected or left. Interrupt
- * context. */
+/* Called when bytes arrived, a send buffer came free, or the host connected or left: in the
+ * interrupt, or in whoever just called here. It must not sleep and not call back. */
 void vserial_set_wakeup(struct vserial_port *port, void (*wakeup)(void *context), void *context);
 
 /* Does by polling what the interrupt would do. Any context, panic too. */

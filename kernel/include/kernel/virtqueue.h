@@ -5,8 +5,8 @@
  * Trust: the used ring is written by the device and may hold anything. An index or id that cannot
  * be is answered with VQ_BROKEN, and the queue stays broken: nothing of it is touched any more.
  */
-#ifndef KERNEL_DRIVERS_VIRTQUEUE_H
-#define KERNEL_DRIVERS_VIRTQUEUE_H
+#ifndef KERNEL_VIRTQUEUE_H
+#define KERNEL_VIRTQUEUE_H
 
 #include <stdbool.h>
 #include <stddef.h>
