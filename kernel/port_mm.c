@@ -18,6 +18,8 @@
 #include <mm/slab.h>
 #include <mm/space.h>
 
+_Static_assert(offsetof(struct percpu, mm) == MM_PORT_PERCPU_OFFSET, "<mm/port_impl.h> says so");
+
 /* ---- port.h ---- */
 
 /* Above this many pages one full flush is cheaper than flushing page by page. */

@@ -31,6 +31,8 @@ struct percpu {
 	uint32_t apic_id; /* the hardware's number */
 	uint64_t reserved;
 	uint64_t canary; /* at 40: fixed by the compiler */
+	/* What mm/ keeps for this CPU; NULL until port_mm_init(). At 48: port_mm.c relies on it. */
+	struct mm_cpu *mm;
 
 	/* How many preempt_disable() are open; the scheduler runs at 0. Owned by kernel/core. */
 	uint32_t preempt_count;
@@ -42,8 +44,6 @@ struct percpu {
 	struct trap_try *trap_try;
 	/* This CPU's task state segment: its IST entries are the stacks of #DF, NMI and #MC. */
 	struct tss *tss;
-	/* What mm/ keeps for this CPU; NULL until port_mm_init(). */
-	struct mm_cpu *mm;
 	/* Traps taken here since boot, all vectors. */
 	uint64_t traps;
 };

@@ -1,32 +1,40 @@
 /*
  * The inline half of <mm/port.h> in the kernel: interrupts, per-CPU area and single instructions.
- * The other half is kernel/port_mm.c.
+ * The other half is kernel/port_mm.c. Stands alone: mm/ sees none of the kernel's headers.
  */
 #ifndef KERNEL_PORT_MM_IMPL_H
 #define KERNEL_PORT_MM_IMPL_H
 
-#include <kernel/cpu.h>
-#include <kernel/percpu.h>
+#include <stdbool.h>
+#include <stdint.h>
 
+struct mm_cpu;
 typedef uint64_t mm_irq_t;
+
+/* Where struct percpu keeps mm/'s pointer, from %gs; port_mm.c checks it. */
+#define MM_PORT_PERCPU_OFFSET 48
 
 static inline struct mm_cpu *mm_port_cpu(void)
 {
 	struct mm_cpu *cpu;
 
-	__asm__ volatile("movq %%gs:%c1, %0" : "=r"(cpu) : "i"(offsetof(struct percpu, mm)));
+	__asm__ volatile("movq %%gs:%c1, %0" : "=r"(cpu) : "i"(MM_PORT_PERCPU_OFFSET));
 	return cpu;
 }
 
-/* Interrupts off is preemption off: the scheduler only runs from an interrupt's end. */
+/* Interrupts off is preemption off: the scheduler only runs at an interrupt's end. */
 static inline mm_irq_t mm_port_irq_save(void)
 {
-	return irq_save();
+	mm_irq_t flags;
+
+	__asm__ volatile("pushfq; popq %0; cli" : "=r"(flags) : : "memory");
+	return flags;
 }
 
-static inline void mm_port_irq_restore(mm_irq_t irq)
+static inline void mm_port_irq_restore(mm_irq_t flags)
 {
-	irq_restore(irq);
+	if (flags & 0x200)
+		__asm__ volatile("sti" : : : "memory");
 }
 
 static inline bool mm_port_test_and_set_bit(uint64_t *bits, uint64_t nr)
@@ -39,7 +47,7 @@ static inline bool mm_port_test_and_set_bit(uint64_t *bits, uint64_t nr)
 
 static inline void mm_port_relax(void)
 {
-	cpu_relax();
+	__asm__ volatile("pause" : : : "memory");
 }
 
 static inline void mm_port_entry_write(uint64_t *entry, uint64_t value)
