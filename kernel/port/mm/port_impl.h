@@ -45,6 +45,11 @@ static inline bool mm_port_test_and_set_bit(uint64_t *bits, uint64_t nr)
 	return was_set;
 }
 
+static inline void mm_port_count(uint64_t *counter)
+{
+	__asm__ volatile("incq %0" : "+m"(*counter));
+}
+
 static inline void mm_port_relax(void)
 {
 	__asm__ volatile("pause" : : : "memory");

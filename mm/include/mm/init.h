@@ -57,3 +57,8 @@ struct mm_cpu *mm_cpu_attach(unsigned cpu);
 //           [base, base + length) to their zones, once nobody needs them.
 // Returns:  how many frames were freed. Frames that mm uses itself stay.
 size_t mm_release_boot_memory(paddr_t base, uint64_t length);
+
+// Purpose:  forgets the machine, so that mm_init may be called again: for hosts
+//           that start several, and a kernel that hands its memory on.
+// Pre:      nobody uses mm or anything it gave out; spaces are gone.
+void mm_exit(void);

@@ -82,9 +82,10 @@ struct Page {
 	uint32_t granules;  // slab frames: 1 bit per free 64 KiB granule
 	uint32_t pool_prev; // slab frames: links of that list, page indices
 	uint32_t pool_next;
-	uint64_t site;	      // who allocated (attribution on), else 0
-	uint64_t birth_us;    // when (attribution on), else 0
-	uint64_t reserved[2]; // keeps one frame to one cache line
+	uint64_t site;	   // who allocated (attribution on), else 0
+	uint64_t birth_us; // when (attribution on), else 0
+	uint64_t notes;	   // slab frames: mm's notes about its objects, else 0
+	uint64_t reserved; // keeps one frame to one cache line
 };
 _Static_assert(sizeof(struct Page) == 64, "one cache line per frame");
 
@@ -163,6 +164,7 @@ struct mm_stat_t {
 struct mm_stat_t mm_stat(void);
 
 // What start-up made of the memory map, in bytes.
+// usable = managed + rounding_loss + beyond_limit.
 struct mm_boot_report {
 	uint64_t usable;	// usable after overlaps are settled
 	uint64_t managed;	// in whole frames: mm_stat().total

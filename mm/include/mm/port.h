@@ -1,4 +1,4 @@
-// mm/port.h: all that mm needs from outside. Eleven functions; six of them
+// mm/port.h: all that mm needs from outside. Twelve functions; seven of them
 // are inline and come from <mm/port_impl.h>, which each port supplies:
 //
 //   mm_irq_t                          an integer type: the interrupt state
@@ -11,6 +11,10 @@
 //   bool mm_port_test_and_set_bit(uint64_t *bits, uint64_t nr)
 //                                     sets bit nr of the array (nr may pass 63)
 //                                     and tells its former value. Atomic
+//                                     against interrupts of this CPU only.
+//   void mm_port_count(uint64_t *counter)
+//                                     adds 1 to a counter that only this CPU
+//                                     writes and others may read. Atomic
 //                                     against interrupts of this CPU only.
 //   void mm_port_relax(void)          once per turn of a waiting loop
 //   void mm_port_entry_write(uint64_t *entry, uint64_t value)

@@ -38,6 +38,11 @@ static inline bool mm_port_test_and_set_bit(uint64_t *bits, uint64_t nr)
 	return (old & bit) != 0;
 }
 
+static inline void mm_port_count(uint64_t *counter)
+{
+	__atomic_store_n(counter, __atomic_load_n(counter, __ATOMIC_RELAXED) + 1, __ATOMIC_RELAXED);
+}
+
 static inline void mm_port_relax(void)
 {
 	sched_yield();

@@ -1,0 +1,150 @@
+// slab.c: objects of 32 B to 1 MiB: the fast paths. slab_slow.c has the rest.
+//
+// Theory
+// ======
+// Sixteen classes, powers of two. A slab is 64 KiB (classes up to 64 KiB) or
+// one object, cut into equal objects from its first byte on, so every object is
+// aligned to its size. Each slab has a bitmap out of line, one bit per object,
+// 1 = free. There is no list inside free objects: writing to freed memory
+// cannot hurt the allocator, and one bit answers exactly whether an object is
+// live. That is what makes every double free an answer and never an accident.
+//
+// Finding. A descriptor of 64 bytes exists for each 64 KiB granule of the
+// direct map; (address >> 16) modulo the table's size finds one for any address
+// whatever. With x = address - slab.start, `x & slab.mask` is zero exactly for
+// object starts of that slab: the mask holds the bits below the object size
+// (interior pointers) and those above the slab size (foreign addresses).
+//
+// Owning. A CPU owns one slab per class, its current one, and only there the
+// two fast paths work, without atomic operations, with interrupts off:
+//   kmalloc  takes the lowest set bit of the current word of the bitmap;
+//   kfree    sets the bit if slab.owner is this CPU and the bit was clear.
+// Everything else takes the slab's own lock:
+//   - a slab nobody owns: the free sets the bit under the lock. A full slab goes
+//     onto the partial list of its class, an empty one back to the pool (one per
+//     class of 64 KiB slabs stays as a spare);
+//   - a slab another CPU owns: the free sets a bit in a second bitmap (remote)
+//     and raises SLOW_REMOTE with the owner, who merges it at its next call.
+// A CPU gives a slab up only when it is full, when asked to trim, or never.
+//
+// Exactness with several CPUs. A free checks both bitmaps. If owner and remote
+// CPU free the same object at the same moment, the remote one looks at the free
+// bit again after it has set its own behind a full barrier; if it still misses
+// it, the owner's merge meets free and remote bit together. The merge precedes
+// the owner's next allocation, because the raised flag sends it the slow way, so
+// the object cannot have been given out again in between without being, in any
+// order of the events, a stale free after reuse: the one thing that no bitmap
+// can tell from a right one.
+//
+// Slow. One word per CPU (`slow`) gathers all that a fast path must not
+// overlook: debug switches, a listener, failure injection, remote frees, trim.
+// kmalloc tests it together with gfp; for kfree `token`, the value that owners
+// are compared with, becomes one that never matches. So switches that are off
+// cost nothing, not even a test of their own.
+//
+// Interrupts. Off for the 20 instructions between finding the CPU and the store
+// that takes or frees the bit: preemption, migration and allocation inside an
+// interrupt need no second set of structures. Locks are taken with interrupts
+// off as well, so every function may be called from an interrupt. Clearing
+// (kzalloc) happens with interrupts as the caller had them.
+//
+// Lock order: slab.lock -> class.lock -> cell_lock -> pool.lock -> zone.lock ->
+// site lock. Two slabs are never locked at once (the granules of cells excepted,
+// whose locks only guard their state byte).
+//
+// Figures move at the fast paths as two per-CPU counters per class, which only
+// grow: used = allocs - frees, summed. mm_generation() is their sum.
+//
+// Idle memory: per CPU at most one current slab per class, one spare per class of
+// 64 KiB slabs, one empty frame, 64 KiB of cells; mm_trim() returns these too.
+//
+// Invariants (slabs_check in check.c)
+//   1  bits beyond the object count are clear; remote bits only in owned slabs,
+//      and never together with the free bit.
+//   2  used = objects - free bits in slabs without owner.
+//   3  on the partial list exactly: no owner, 0 < used < objects, or the spare.
+//   4  slabs, cells and free granules of a frame together are its 32 granules.
+//   5  sum of live bits per class = sum of allocs - sum of frees.
+#include "state.h"
+
+// Top bit of (size - 1) | 31. 0 and sizes over 1 MiB give a class whose slot in
+// mm_cpu.word is never filled.
+static inline unsigned class_of(unsigned long size)
+{
+	return 63u - (unsigned)__builtin_clzll((size - 1) | (KMALLOC_MIN_SIZE - 1));
+}
+
+// An object of the current word, 0 if that is used up.
+static inline __attribute__((always_inline)) uint64_t take_fast(struct mm_cpu *cpu, unsigned cls)
+{
+	uint64_t *word = cpu->word[cls];
+	uint64_t bits = mm_peek(*word);
+	uint64_t index;
+
+	if (mm_unlikely(!bits))
+		return 0;
+	index = (uint64_t)__builtin_ctzll(bits);
+	mm_poke(*word, bits & ~(UINT64_C(1) << index));
+	mm_port_count(&cpu->allocs[cls]);
+	return cpu->base[cls] + (index << (cls + 1));
+}
+
+void *kmalloc(unsigned long size, gfp_t gfp)
+{
+	mm_irq_t irq = mm_port_irq_save();
+	struct mm_cpu *cpu = mm_port_cpu();
+
+	if (mm_likely(!(mm_peek(cpu->slow) | gfp))) {
+		uint64_t object = take_fast(cpu, class_of(size));
+
+		if (mm_likely(object)) {
+			mm_port_irq_restore(irq);
+			return (void *)(uintptr_t)object;
+		}
+	}
+	return mm_kmalloc_slow(size, gfp, irq, MM_CALLER);
+}
+
+void *kzalloc(unsigned long size, gfp_t gfp)
+{
+	mm_irq_t irq = mm_port_irq_save();
+	struct mm_cpu *cpu = mm_port_cpu();
+
+	if (mm_likely(!(mm_peek(cpu->slow) | (gfp & ~__GFP_ZERO)))) {
+		unsigned cls = class_of(size);
+		uint64_t object = take_fast(cpu, cls);
+
+		if (mm_likely(object)) {
+			mm_port_irq_restore(irq);
+			return memset((void *)(uintptr_t)object, 0, UINT64_C(1) << (cls + 1));
+		}
+	}
+	return mm_kmalloc_slow(size, gfp | __GFP_ZERO, irq, MM_CALLER);
+}
+
+unsigned long kfree(void *address)
+{
+	mm_irq_t irq = mm_port_irq_save();
+	struct mm_cpu *cpu = mm_port_cpu();
+	struct slab *slab = mm_slab_of((uintptr_t)address);
+
+	if (mm_likely(mm_peek(slab->owner) == mm_peek(cpu->token))) {
+		uint64_t offset = (uintptr_t)address - slab->start;
+		unsigned shift = slab->shift;
+
+		if (mm_likely(!(offset & slab->mask)) &&
+		    mm_likely(!mm_port_test_and_set_bit(slab->bits, offset >> shift))) {
+			mm_port_count(&cpu->frees[shift]);
+			mm_port_irq_restore(irq);
+			return 0;
+		}
+	}
+	return mm_kfree_slow(address, irq, MM_CALLER);
+}
+
+unsigned long mm_class_size(unsigned long size)
+{
+	if (size > KMALLOC_MAX_SIZE)
+		return 0;
+	return size ? 2ul << class_of(size) : KMALLOC_MIN_SIZE;
+}
