@@ -60,9 +60,9 @@ struct insp_info {
 enum insp_kind {
 	INSP_KIND_ZONES,    /* struct insp_zone, by address */
 	INSP_KIND_FRAMES,   /* struct insp_frames: runs of like frames, by address, merged as far as
-			     * the   state, attributes, zone and refs agree; from visit->from (rounded
-			     * down to a   frame) up to, not including, visit->to; holes between usable
-			     * memory appear   as INSP_FRAME_HOLE runs. A run is cut at from and to. */
+			     * the   state, attributes, zone and refs agree, from the frame of
+			     * visit->from to the   frame of visit->to; holes between usable memory
+			     * appear as INSP_FRAME_HOLE   runs. A run is cut at from and to. */
 	INSP_KIND_CACHES,   /* struct insp_cache, by size */
 	INSP_KIND_SLABS,    /* struct insp_slab of the class visit->size */
 	INSP_KIND_SPACES,   /* struct insp_space, the kernel's own (id 0) first */
@@ -88,10 +88,11 @@ enum insp_kind {
  * INSP_STALE or simply goes on at the next valid place, never a wild access.
  */
 struct insp_visit {
-	uint64_t from, to; /* addresses; `to` is inclusive except for INSP_KIND_FRAMES */
+	uint64_t from, to; /* addresses, `to` inclusive; everything is 0 to INSP_NONE */
 	uint64_t size;	   /* INSP_KIND_SLABS: the class in bytes */
 	uint64_t before_us;
 	uint32_t space; /* or INSP_SPACE_CURRENT */
+	bool ad; /* INSP_KIND_MAPPINGS: tell runs apart by accessed and dirty, and show them */
 	uint64_t cursor[2];
 };
 #define INSP_SPACE_CURRENT UINT32_MAX
@@ -264,11 +265,11 @@ enum insp_op {
 			 * 0: the hooks may be unhooked */
 	INSP_OP_WORKLOAD_START, /* name, settings -> */
 	INSP_OP_WORKLOAD_STOP,	/* name -> */
-	INSP_OP_FAULT_INJECT,	/* fault (index in INSP_FAULT_NAMES), after, count: of the next such
-				 * operations, let `after` succeed and then fail `count`; count 0: off
-				 */
-	INSP_OP_BREAK,		/* enter the debugger stub; returns when it resumes */
-	INSP_OP_PANIC,		/* panic on purpose */
+	INSP_OP_FAULT_INJECT, /* fault (index in INSP_FAULT_NAMES), after, count: the after-th such
+			       * operation from now on (1: the next) and the count - 1 following
+			       * fail; after 0: off */
+	INSP_OP_BREAK,	      /* enter the debugger stub; returns when it resumes */
+	INSP_OP_PANIC,	      /* panic on purpose */
 	INSP_OP_POWEROFF,
 	INSP_OPS
 };
@@ -291,8 +292,9 @@ struct insp_act {
 		uint64_t value;
 	} setting[INSP_SETTINGS_MAX];
 	/* out only */
-	bool ok, split;
+	bool ok;
 	uint64_t entries, tables, frames, objects;
+	uint64_t split;		      /* leaves that were split into smaller ones */
 	const char *error;	      /* INSP_REFUSED: "ENOMEM", "EINVAL", "EFAULT" ...; static */
 	char reason[INSP_REASON_MAX]; /* INSP_REFUSED, INSP_NO_SUCH: one sentence */
 };

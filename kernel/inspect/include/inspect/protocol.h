@@ -267,7 +267,7 @@
 #define INSP_OBJECT_KINDS  "slab", "frame", "image", "table", "none"
 #define INSP_OBJECT_STATES "used", "free"
 #define INSP_EVENT_NAMES   "kmalloc", "kfree", "alloc_pages", "free_pages", "map", "unmap", "fail"
-#define INSP_FAULT_NAMES   "kmalloc", "alloc_pages", "map" /* what fault.inject takes */
+#define INSP_FAULT_NAMES   "kmalloc", "alloc_pages", "slab", "table" /* what fault.inject takes */
 #define INSP_LEVEL_NAMES   "error", "warn", "info", "debug"
 #define INSP_SORT_NAMES	   "live_bytes", "live_objects", "allocs", "frees", "addr"
 #define INSP_ERRNO_NAMES   "EEXIST", "EFAULT", "EINVAL", "ENOMEM", "EPERM"

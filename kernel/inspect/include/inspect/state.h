@@ -81,34 +81,43 @@ struct insp_watch {
 	uint32_t id;	 /* 0: free */
 	uint32_t topics; /* mask, bits in the order of INSP_TOPIC_NAMES */
 	uint32_t full;	 /* topics that begin anew */
+	uint32_t busy;	 /* topics that may have something to send in this round */
+	uint32_t turn;	 /* topic that goes next */
 	uint32_t hz;
-	uint64_t due_us;
-	uint32_t turn; /* topic that goes on where the line stopped it */
-	uint32_t busy; /* topics of this round that are still to be sent */
+	uint64_t due_us; /* of the next round */
 
-	/* What the line carries: rounds in the running second, and what the client was told. */
+	/* What the line carries: rounds of the running second that could not be sent in time, and
+	 * the rate that follows; told: what the client knows. */
 	uint64_t second_us;
-	uint32_t rounds, late, told_hz, line_hz;
+	uint32_t late, line_hz, told_hz;
 
+	/* The picture that the client has. */
+	uint64_t gen[3]; /* of stat, zones, caches */
 	struct insp_stat stat;
 	uint32_t zones, caches;
 	struct insp_zone zone[INSP_ZONES_MAX];
 	struct insp_cache cache[INSP_CACHES_MAX];
-	uint64_t gen_all; /* when stat, zones and caches were read */
 
-	uint64_t gen_frames; /* when the last scan began */
-	bool scanning;
-	uint32_t block;	      /* the scan's place */
-	uint64_t block_bytes; /* of physical memory per hash */
-	uint64_t base, limit; /* of all frames */
+	/* Of the frames: a hash per block. A scan marks the blocks that differ, then they are sent.
+	 */
+	uint64_t gen_frames; /* when the scan began */
+	uint64_t block_bytes;
+	uint32_t blocks;
+	uint32_t scan_block;	     /* where the scan goes on; == blocks: done */
+	uint64_t send_pa, send_hash; /* a block that was sent in part, its hash so far */
+	bool send_open;
+	uint64_t differs[INSP_FRAME_BLOCKS / 64];
 	uint64_t hash[INSP_FRAME_BLOCKS];
 
+	/* Of the mappings: nothing but what was touched since it was sent. */
 	uint64_t map_read; /* place in the ring of map and unmap */
+	bool sweeping;	   /* all spaces are still to be sent: */
+	uint64_t sweep[2]; /* cursor of the space that goes next */
 	uint32_t dirties;
 	struct insp_dirty dirty[INSP_DIRTY_MAX];
 
 	uint64_t event_read, event_lost;
-	uint64_t log_read;
+	uint64_t log_read, log_lost;
 };
 
 struct insp_link {
