@@ -182,6 +182,18 @@ void breakpoints_remove(struct gdbstub *stub)
 	}
 }
 
+bool gdbstub_lift(struct gdbstub *stub, uint64_t address)
+{
+	for (size_t i = 0; i < stub->breakpoints_used; i++) {
+		struct gdbstub_breakpoint *breakpoint = &stub->breakpoints[i];
+		if (breakpoint->address != address || !breakpoint->inserted)
+			continue;
+		breakpoint->inserted = false;
+		return write_code(stub, address, breakpoint->original);
+	}
+	return false;
+}
+
 void breakpoints_clear(struct gdbstub *stub)
 {
 	stub->breakpoints_used = 0;

@@ -169,8 +169,11 @@ int gdbstub_port_read_byte(void *target, bool wait)
 	struct mock *mock = target;
 	if (wait)
 		check(mock);
-	/* A script's bytes are for the moments when the stub waits. */
-	if (!wait && !mock->next_byte)
+	/* A script's bytes are for the moments when the stub waits, or for one that runs too long.
+	 */
+	if (wait)
+		mock->run_start = mock->instructions;
+	else if (!mock->next_byte && mock->instructions - mock->run_start <= MOCK_PATIENCE)
 		return GDBSTUB_LINE_LOST;
 	int byte = mock->ended ? GDBSTUB_LINE_LOST : line_byte(mock, wait);
 	mock->abandoned |= wait && byte == GDBSTUB_LINE_LOST && !mock->next_byte;
@@ -423,7 +426,6 @@ static void stop(struct mock *mock, struct gdbstub_event event)
 	struct gdbstub_resume resume = gdbstub_stopped(&mock->stub, &event);
 	check(mock);
 	mock->held += !resume.others_run;
-	mock->run_start = mock->instructions;
 	if (event.cause == GDBSTUB_CAUSE_FAULT &&
 	    (resume.deliver || !gdbstub_attached(&mock->stub)))
 		mock->delivered = true;

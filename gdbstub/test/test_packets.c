@@ -718,6 +718,25 @@ static void stray_traps_are_silent(void **state)
 	assert_int_equal(s.mock.output_len, before);
 }
 
+static void lifted_breakpoint_comes_back(void **state)
+{
+	(void)state;
+	PLAY("Z0,100029,1", "vCont;c"); /* never reached by the program itself */
+	assert_false(gdbstub_lift(&s.mock.stub, MOCK_BASE + 0x28));
+	assert_true(gdbstub_lift(&s.mock.stub, MOCK_BASE + 0x29));
+	assert_int_equal(s.mock.ram[0x29], 0x0f);
+	assert_false(gdbstub_lift(&s.mock.stub, MOCK_BASE + 0x29));
+	s.mock.input_len = s.mock.input_at = 0;
+	struct gdbstub_event event = {.cause = GDBSTUB_CAUSE_DEBUG, .thread_id = MOCK_MAIN};
+	gdbstub_stopped(&s.mock.stub, &event); /* silent, so nothing is inserted anew */
+	assert_int_equal(s.mock.ram[0x29], 0x0f);
+	static const uint8_t script[] = "$vCont;c#a8";
+	s.mock.input = script;
+	s.mock.input_len = sizeof script - 1;
+	mock_stop(&s.mock, GDBSTUB_CAUSE_REQUEST);
+	assert_int_equal(s.mock.ram[0x29], 0xcc);
+}
+
 static void step_of_other_threads(void **state)
 {
 	(void)state;
@@ -904,6 +923,7 @@ int main(void)
 		T(fault_can_be_mended),
 		T(breakpoint_of_the_program),
 		T(stray_traps_are_silent),
+		T(lifted_breakpoint_comes_back),
 		T(step_of_other_threads),
 		T(older_forms),
 		T(bad_continues),

@@ -174,6 +174,13 @@ void gdbstub_print(struct gdbstub *stub, const char *text, size_t len_bytes);
  */
 void gdbstub_forget(struct gdbstub *stub);
 
+/*
+ * The target's own way into or out of gdbstub_stopped() ran into an INT3 at `address`. True: it was
+ * one of the stub's breakpoints and is out of memory until the target resumes next time: execute
+ * the instruction again. Calls the port's write_memory only. For the breakpoint trap's handler.
+ */
+bool gdbstub_lift(struct gdbstub *stub, uint64_t address);
+
 /* Walks all invariants; NULL, or the first broken one in words. Same context. */
 const char *gdbstub_check(const struct gdbstub *stub);
 

@@ -150,7 +150,7 @@ size_t gdbstub_port_write_memory(void *target, enum gdbstub_space space, uint64_
 struct gdbstub_region {
 	uint64_t start, last; /* inclusive */
 	bool mapped, readable, writable, executable;
-	bool permanent; /* will be so as long as the target exists */
+	bool permanent;			    /* will be so as long as the target exists */
 	char name[GDBSTUB_THREAD_NAME_MAX]; /* may be empty */
 };
 /*
