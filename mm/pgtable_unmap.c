@@ -56,7 +56,7 @@ static void gather_leaf(struct unmap_op *op, uint64_t va, uint64_t entry)
 		.kind = MM_TLB_PAGE,
 		.address = mm_va(va),
 		.root = op->space->root,
-		.kernel = pt_is_kernel_va(va),
+		.kernel = pt_is_kernel_va(va) || (entry & PT_GLOBAL),
 	};
 }
 

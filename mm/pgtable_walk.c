@@ -334,8 +334,8 @@ enum mm_visit mm_visit_mappings(struct mm_cursor *cursor, const struct mm_mappin
 	if (cursor->sub & CURSOR_RUN)
 		resume_run(&walk, start > from ? start : from);
 	done = walk_on(&walk);
-	if (done)
-		end_run(&walk);
+	if (done || walk.run.va.value + walk.run.length != walk.next)
+		end_run(&walk); // nothing can continue it
 	cursor_save(cursor, &walk, done);
 	pt_space_put(walk.space);
 	*count = walk.count;
