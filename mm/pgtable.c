@@ -106,6 +106,14 @@ bool pt_reserve_fill(uint64_t site)
 	return true;
 }
 
+void pt_reserve_empty(void)
+{
+	uint64_t *table;
+
+	while ((table = reserve_get()))
+		mm_table_free(table);
+}
+
 bool pt_stock_fill(struct pt_stock *stock, uint64_t n, bool use_reserve, uint64_t site)
 {
 	for (; n; n--) {

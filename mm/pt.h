@@ -195,6 +195,7 @@ void pt_stock_drop(struct pt_stock *stock);
 // Fills the reserve from the slab as far as there is memory; is it full?
 bool pt_reserve_fill(uint64_t site);
 uint64_t pt_reserve_count(void);
+void pt_reserve_empty(void);
 
 // --- ranges --------------------------------------------------------------------------
 struct pt_range {

@@ -6,6 +6,8 @@
 // lists first and then waits for them.
 #include "pt.h"
 
+#include <string.h>
+
 #define BUCKETS	      64u
 #define PATIENCE      (1u << 20) // turns of a waiting loop: tens of ms
 #define PATIENCE_LOST 64u
@@ -462,4 +464,20 @@ enum mm_status mm_space_adopt_kernel(paddr_t root)
 	mm_port_tlb_flush(&all, 1);
 	mm_gen_bump();
 	return MM_OK;
+}
+
+void mm_space_exit(void)
+{
+	struct mm_space *space = spaces.first;
+
+	while (space) {
+		struct mm_space *next = space->next;
+
+		if (space != &mm_kernel_space)
+			kfree(space);
+		space = next;
+	}
+	pt_reserve_empty();
+	memset(&spaces, 0, sizeof(spaces));
+	memset(&mm_kernel_space, 0, sizeof(mm_kernel_space));
 }

@@ -6,6 +6,7 @@
 #include <mm/hooks.h>
 #include <mm/init.h>
 #include <mm/mm.h>
+#include <mm/port.h>
 #include <mm/query.h>
 #include <mm/slab.h>
 #include <mm/visit.h>
@@ -23,6 +24,7 @@ struct host_machine {
 	uint64_t dma_limit;    // 0: 16 MiB
 	uint64_t phys_limit;   // 0: 1 << 46
 	unsigned cpus;	       // 0: 1
+	bool no_1g_pages, no_nx;
 };
 
 // Maps the arena, calls mm_init, and makes this thread CPU 0.
@@ -45,6 +47,8 @@ struct host_tlb {
 	unsigned calls, pages, roots, alls;
 };
 extern struct host_tlb host_tlb;
+// Sees every flush, if set.
+extern void (*host_tlb_hook)(const struct mm_tlb_request *requests, size_t count);
 
 // --- panics -------------------------------------------------------------------
 extern __thread jmp_buf *host_panic_target;

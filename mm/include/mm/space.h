@@ -32,6 +32,10 @@ struct mm_space_info {
 //           no memory for the reserve. The machine cannot go on without it.
 enum mm_status mm_space_adopt_kernel(paddr_t root) __attribute__((warn_unused_result));
 
+// Purpose:  forgets every space, before mm_exit().
+// Pre:      nobody uses a space; their tables are lost with mm's memory.
+void mm_space_exit(void);
+
 // Purpose:  a new space with an empty user half. `name` (NULL: none) is cut to fit.
 // Returns:  MM_OK with *id and *root (either may be NULL) set; MM_ERR_TABLE_MEM,
 //           MM_ERR_NO_MEMORY; MM_ERR_STATE before adoption; MM_ERR_LIMIT when the

@@ -14,6 +14,7 @@ __thread jmp_buf *host_panic_target;
 __thread char host_panic_text[1024];
 uint64_t host_clock_us;
 struct host_tlb host_tlb;
+void (*host_tlb_hook)(const struct mm_tlb_request *requests, size_t count);
 
 static uint8_t *arena;	   // address of physical 0
 static size_t arena_bytes; // mapped from there
@@ -45,8 +46,8 @@ enum mm_status host_try_start(const struct host_machine *machine)
 		.dma_limit = machine->dma_limit ? machine->dma_limit : 16 * MIB,
 		.phys_limit = machine->phys_limit ? machine->phys_limit : 1ul << 46,
 		.cpu_limit = machine->cpus ? machine->cpus : 1,
-		.has_1g_pages = true,
-		.has_nx = true,
+		.has_1g_pages = !machine->no_1g_pages,
+		.has_nx = !machine->no_nx,
 		.memory_is_zero = true,
 	};
 	size_t bytes = machine->region_count * sizeof(struct mm_region);
@@ -138,6 +139,8 @@ bool host_stat_equal(struct mm_stat_t a, struct mm_stat_t b)
 // --- <mm/port.h> -----------------------------------------------------------------
 void mm_port_tlb_flush(const struct mm_tlb_request *requests, size_t count)
 {
+	if (host_tlb_hook)
+		host_tlb_hook(requests, count);
 	host_tlb.calls++;
 	for (size_t i = 0; i < count; i++) {
 		host_tlb.pages += requests[i].kind == MM_TLB_PAGE;
