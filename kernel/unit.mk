@@ -12,7 +12,8 @@ kernel.SRCS += kernel/x86/cpu.c kernel/x86/percpu.c kernel/x86/gdt.c kernel/x86/
 	kernel/x86/stacks.c kernel/x86/access.S kernel/x86/safe_access.c kernel/x86/patch.c \
 	kernel/x86/weaken.c kernel/x86/canary.c kernel/x86/switch.S kernel/x86/context.c kernel/x86/acpi.c \
 	kernel/x86/acpi_parse.c kernel/x86/lapic.c kernel/x86/ioapic.c kernel/x86/pic.c \
-	kernel/x86/irq.c kernel/x86/tsc.c kernel/x86/tick.c kernel/x86/machine.c
+	kernel/x86/irq.c kernel/x86/tsc.c kernel/x86/tick.c kernel/x86/machine.c \
+	kernel/x86/user.c kernel/x86/selftest_security.c kernel/x86/selftest_traps.c
 
 # core, drivers, workload
 kernel.SRCS += kernel/core/main.c kernel/core/console.c kernel/core/glob.c kernel/core/heap.c \
@@ -106,3 +107,36 @@ kernel-virtqueue-smoke.srcs := kernel/drivers/test/fuzz_smoke.c kernel/drivers/t
 
 fuzz-virtqueue.kind := fuzz
 fuzz-virtqueue.srcs := kernel/drivers/test/fuzz_virtqueue.c kernel/drivers/virtqueue.c
+
+# The programs are what they are in the kernel; the rest of them is the kernel's.
+workload.programs := kernel/workload/table.c kernel/workload/tools.c kernel/workload/churn.c \
+	kernel/workload/ramp.c kernel/workload/leak.c kernel/workload/fragment.c \
+	kernel/workload/maps.c kernel/workload/mixed.c
+PROGS += kernel-workload
+kernel-workload.kind := test
+kernel-workload.units := mm
+kernel-workload.srcs := kernel/workload/test/test_workload.c $(workload.programs) \
+	kernel/core/params.c kernel/core/printf.c kernel/workload/test/log_host.c \
+	mm/test/port/port_host.c
+kernel-workload.libs := -lcmocka
+
+TAP_TESTS += kernel/core/test/crash.bats
+
+PROGS += kernel-boot-parse
+kernel-boot-parse.kind := test
+kernel-boot-parse.srcs := kernel/test/test_boot_parse.c kernel/boot/parse.c kernel/core/memmap.c
+kernel-boot-parse.libs := -lcmocka
+
+PROGS += kernel-acpi
+kernel-acpi.kind := test
+kernel-acpi.srcs := kernel/test/test_acpi.c kernel/x86/acpi_parse.c
+kernel-acpi.libs := -lcmocka
+
+PROGS += kernel-boot
+kernel-boot.kind := fuzz
+kernel-boot.srcs := kernel/test/fuzz_boot.c kernel/boot/parse.c kernel/core/memmap.c \
+	kernel/x86/acpi_parse.c
+
+PROGS += kernel-memmap-ops
+kernel-memmap-ops.kind := fuzz
+kernel-memmap-ops.srcs := kernel/test/fuzz_memmap.c kernel/core/memmap.c

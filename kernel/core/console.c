@@ -42,11 +42,12 @@ static void show_line(const struct log_line *line, void *context)
 	static const char *const marks[LOG_LEVELS] = {"error: ", "warn: ", "", "debug: "};
 	char buf[LOG_TEXT_MAX + 64];
 	struct text text = TEXT_INIT(buf);
+	const char *mark = panic_in_progress() ? "" : marks[line->level];
 
 	(void)context;
 	text_add(&text, "%s[%5llu.%06llu] %s%s\r\n", line_prefix,
 		 (unsigned long long)(line->t_us / 1000000),
-		 (unsigned long long)(line->t_us % 1000000), marks[line->level], line->text);
+		 (unsigned long long)(line->t_us % 1000000), mark, line->text);
 	console_write(buf, text.len);
 }
 

@@ -1,6 +1,8 @@
 /* In-kernel tests of printf, log, parameters, symbols, strings and the clock. */
 #include <string.h>
 
+#include <kernel/boot.h>
+#include <kernel/cpu.h>
 #include <kernel/ksyms.h>
 #include <kernel/log.h>
 #include <kernel/params.h>
@@ -8,6 +10,29 @@
 #include <kernel/selftest.h>
 #include <kernel/thread.h>
 #include <kernel/time.h>
+#include <kernel/uart.h>
+#include <kernel/uart.h>
+
+/* ---- the start --------------------------------------------------------------------------------
+ */
+
+/* What every boot must have reached, whatever the machine. */
+SELFTEST(boot_is_alive, "boot.alive")
+{
+	const char *fault = memmap_check(&boot_info.memmap);
+	uint64_t before_us = time_now_us();
+
+	ST_EXPECT(fault == NULL, "memory map: %s", fault);
+	ST_EXPECT(memmap_bytes(&boot_info.memmap, MEMMAP_KERNEL, UINT64_MAX) > 0,
+		  "the image is not in the memory map");
+	ST_EXPECT(boot_info.fault_count == 0, "the loader's data: %s", boot_info.faults[0]);
+	ST_EXPECT(irqs_enabled() && thread_may_sleep(), "this is no thread");
+	thread_sleep_us(1000);
+	ST_EXPECT(time_now_us() - before_us >= 1000, "time stands still");
+	ST_EXPECT(ksyms_count() > 0, "no symbols");
+	ST_EXPECT(log_next_seq() > 0, "an empty log");
+	ST_EXPECT(uart_present(UART_CONSOLE), "no console, and yet you read this");
+}
 
 /* ---- strings ------------------------------------------------------------------------------------
  */

@@ -1,5 +1,7 @@
 /* In-kernel tests of threads and locks, and the crashes that misuse must end in. */
 #include <kernel/cpu.h>
+#include <kernel/log.h>
+#include <kernel/panic.h>
 #include <kernel/selftest.h>
 #include <kernel/sync.h>
 #include <kernel/thread.h>
@@ -413,6 +415,33 @@ SELFTEST(crash_mutex_twice, "crash.mutex_twice")
 {
 	mutex_lock(&mutex);
 	mutex_lock(&mutex);
+}
+
+SELFTEST(crash_panic, "crash.panic")
+{
+	panic("on purpose: %d", 42);
+}
+
+SELFTEST(crash_fault, "crash.fault")
+{
+	volatile uintptr_t nowhere = 16;
+
+	*(volatile int *)nowhere = 1;
+}
+
+/* A sink of the log that fails while the panic is being reported. */
+static void failing_sink(const struct log_line *line, void *context)
+{
+	(void)line;
+	(void)context;
+	if (panic_in_progress())
+		panic("again");
+}
+
+SELFTEST(crash_nested, "crash.nested")
+{
+	log_add_sink(failing_sink, NULL);
+	panic("the first one");
 }
 
 SELFTEST_TIMED(crash_hang, "crash.hang", 300)

@@ -97,9 +97,9 @@ static void run(struct workload_env *env, const uint64_t *values)
 	struct fragment f = {.env = env, .values = values};
 	uint64_t slots = values[FRAMES] + values[OBJECTS];
 	uint64_t limit = KMALLOC_MAX_SIZE / sizeof(*f.slots);
+	uint64_t fitted[HOLD_MS + 1];
 
 	/* Both at their largest would not fit into one object; frames come first. */
-	uint64_t fitted[HOLD_MS + 1];
 	for (int i = 0; i <= HOLD_MS; i++)
 		fitted[i] = values[i];
 	if (slots > limit)
@@ -119,7 +119,6 @@ static void run(struct workload_env *env, const uint64_t *values)
 		thin_out(&f, 0, 0);
 		env->sleep_us(env, fitted[HOLD_MS] * 250);
 	}
-	thin_out(&f, 0, 0);
 	kfree(f.slots);
 }
 

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define THREAD_NAME_MAX	   24
+#define THREAD_NAME_MAX	   32
 #define THREAD_STACK_BYTES (16u * 1024) /* and one unmapped guard page below */
 #define THREAD_SLICE_US	   10000u
 
