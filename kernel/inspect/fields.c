@@ -297,7 +297,7 @@ static void put_words_schema(struct insp_writer *w, const struct insp_field *f)
 static void put_flat_schema(struct insp_writer *w, const struct insp_field *f)
 {
 	if (f->type == INSP_FT_ATTRS || f->type == INSP_FT_WORDS) {
-		insp_w_value(w, "\"type\":\"array\"", 14);
+		insp_w_literal(w, "\"type\":\"array\"");
 		insp_w_key(w, "items");
 		insp_w_open(w, '{');
 		put_words_schema(w, f);
@@ -383,7 +383,7 @@ void insp_put_schema(struct insp_writer *w, const struct insp_field *fields)
 		put_description(w, f);
 		const struct insp_field *sub = below(f);
 		if (sub && f->type != INSP_FT_GROUP) {
-			insp_w_value(w, "\"type\":\"array\"", 14);
+			insp_w_literal(w, "\"type\":\"array\"");
 			insp_w_key(w, "items");
 			insp_w_open(w, '{');
 		}

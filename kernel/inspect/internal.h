@@ -43,6 +43,7 @@ void insp_w_text(struct insp_writer *w, const char *text, size_t len);
 void insp_w_str(struct insp_writer *w, const char *text);
 /* JSON text that is known to be right, as one value. */
 void insp_w_value(struct insp_writer *w, const char *json, size_t len);
+#define insp_w_literal(w, json) insp_w_value(w, json, sizeof(json) - 1)
 /* Back to an earlier state of the same writer. */
 static inline void insp_w_rollback(struct insp_writer *w, struct insp_writer mark)
 {

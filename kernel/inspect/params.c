@@ -332,8 +332,8 @@ void insp_put_param_schema(const struct insp *insp, struct insp_writer *w,
 		[INSP_PT_TEXT] = "\"type\":\"string\"",
 		[INSP_PT_CURSOR] = "\"type\":\"string\"",
 		[INSP_PT_SETTINGS] =
-			"\"type\":\"object\",\"maxProperties\":8,"
-			"\"additionalProperties\":{\"type\":\"integer\",\"minimum\":0}",
+			("\"type\":\"object\",\"maxProperties\":8,"
+			 "\"additionalProperties\":{\"type\":\"integer\",\"minimum\":0}"),
 	};
 
 	(void)insp;

@@ -170,7 +170,7 @@ static void put_walk(struct insp_call *call, uint64_t va, const struct walk *wal
 	if (walk->mapped)
 		insp_put_fields(call, leaf_fields, &walk->leaf);
 	else
-		insp_w_value(w, "\"pa\":null,\"page\":null,\"flags\":null", 35);
+		insp_w_literal(w, "\"pa\":null,\"page\":null,\"flags\":null");
 	insp_w_key(w, INSP_F_LEVELS);
 	insp_w_open(w, '[');
 	for (uint32_t i = 0; i < walk->levels; i++)

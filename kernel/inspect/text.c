@@ -154,7 +154,7 @@ static bool translate_line(struct insp_call *call, struct insp_writer *w, const 
 		if (!put_params(call, w, m, &words))
 			return false;
 	} else {
-		insp_w_value(w, "{}", 2);
+		insp_w_literal(w, "{}");
 	}
 	insp_w_close(w, '}');
 	return true;

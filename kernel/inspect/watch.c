@@ -28,7 +28,7 @@
 #define USER_LAST     0x00007fffffffffffull
 #define SCAN_RUNS     2048u /* runs that one call scans */
 #define RESERVE	      320u  /* of a record, for what follows the array */
-#define COVERED_MAX   8u    /* ranges of mappings in one record */
+#define COVERED_MAX   64u   /* ranges of mappings in one record; fewer in a small one */
 #define EVENT_RECORDS 8u    /* records of events or log in one round */
 #define TRIES	      4
 
@@ -717,9 +717,11 @@ static void put_ranges(struct note *n, uint32_t limit, struct covered *c)
 	c->whole = true;
 	insp_w_key(&n->w, INSP_F_ADDED);
 	insp_w_open(&n->w, '[');
-	uint32_t reserve = RESERVE + COVERED_MAX * 72;
+	uint64_t ranges = n->call.link->out_max / 512;
+	ranges = ranges < COVERED_MAX ? ranges : COVERED_MAX;
+	uint64_t reserve = RESERVE + ranges * 72;
 	n->w.end -= reserve;
-	while (c->whole && c->count < COVERED_MAX && c->count < watch->dirties) {
+	while (c->whole && c->count < ranges && c->count < watch->dirties) {
 		struct insp_dirty *d = &c->range[c->count];
 		*d = watch->dirty[watch->dirties - 1 - c->count];
 		c->whole = put_range(n, d, limit, &count);

@@ -120,7 +120,7 @@ void insp_w_bool(struct insp_writer *w, bool value)
 
 void insp_w_null(struct insp_writer *w)
 {
-	insp_w_value(w, "null", 4);
+	insp_w_literal(w, "null");
 }
 
 static bool continues(const unsigned char *p, size_t count)
