@@ -1,0 +1,4 @@
+# Tests that need more than one unit, and what they need built.
+TAP_TESTS += tests/boot/boot.bats
+
+tests.NEEDS := $(KERNEL_ISO)
