@@ -1,0 +1,311 @@
+/*
+ * The GDB stub on this kernel: ways into it, its line, ways out, and `monitor`.
+ *
+ * While the kernel runs, each byte of the line goes through a hook in the receive interrupt. What
+ * asks for a stop is only noted there; the stop itself happens behind the interrupt's handler, so
+ * that the debugger sees the interrupted code and not the driver. Traps come through the debugger
+ * hook of traps.c, a panic through its own hook, everything else (gdbwait, sys.break) by an INT3.
+ *
+ * With serial=mux the line is shared: `$`..`#xx`, Ctrl-C, and the acknowledgements belong to the
+ * stub, a record of the inspector's (RS to LF) is left alone whatever it contains.
+ */
+#include "port_gdbstub.h"
+
+#include <inspect/inspect.h>
+#include <kernel/cpu.h>
+#include <kernel/debug_registers.h>
+#include <kernel/log.h>
+#include <kernel/panic.h>
+#include <kernel/params.h>
+#include <kernel/percpu.h>
+#include <kernel/ports.h>
+#include <kernel/thread.h>
+#include <kernel/uart.h>
+#include <string.h>
+
+#define LINE_VECTOR (TRAP_FIRST_INTERRUPT + 4) /* COM1 and COM3 share ISA line 4 */
+#define RS	    0x1e
+#define CTRL_C	    0x03
+
+static struct stub_target target;
+static trap_handler_fn line_handler; /* the driver's */
+
+/* ---- stopping ---- */
+
+static uint64_t current_thread_id(void)
+{
+	const struct thread *thread = thread_current();
+
+	return thread ? thread_id(thread) : 1;
+}
+
+/* True: go on; false: the kernel's own handling of the fault shall happen. */
+static bool stop(struct trap_frame *frame, const struct gdbstub_event *why)
+{
+	struct gdbstub_event event = *why;
+
+	target.active = true;
+	target.stop_wanted = false;
+	target.frame = frame;
+	target.thread_id = event.thread_id = current_thread_id();
+	stub_note_registers(&target);
+	struct gdbstub_resume resume = gdbstub_stopped(&target.stub, &event);
+
+	target.active = false;
+	return !resume.deliver;
+}
+
+static bool on_debug_trap(struct trap_frame *frame)
+{
+	struct gdbstub_event event = {.cause = GDBSTUB_CAUSE_DEBUG, .dr6 = read_dr6()};
+
+	write_dr6(DR6_CLEAR);
+	if (target.active)
+		return true; /* a watchpoint that the stub itself ran into */
+	stop(frame, &event);
+	return true;
+}
+
+/* Our own INT3s say beforehand what they mean. */
+static bool on_int3(struct trap_frame *frame)
+{
+	struct gdbstub_event event = {.cause = GDBSTUB_CAUSE_BREAKPOINT, .text = target.cause};
+	bool forced = target.forced;
+
+	target.cause = NULL;
+	target.forced = false;
+	if (gdbstub_attached(&target.stub) && target.active) {
+		frame->rip -= gdbstub_lift(&target.stub, frame->rip - 1);
+		return true;
+	}
+	if (forced)
+		event.cause = target.panicked ? GDBSTUB_CAUSE_PANIC : GDBSTUB_CAUSE_REQUEST;
+	else if (!gdbstub_attached(&target.stub))
+		return false;
+	stop(frame, &event);
+	return true;
+}
+
+static bool on_fault(struct trap_frame *frame)
+{
+	char text[TRAP_EXPLAIN_MAX];
+
+	if (target.active || !gdbstub_attached(&target.stub))
+		return false;
+	struct gdbstub_event event = {.cause = GDBSTUB_CAUSE_FAULT,
+				      .vector = (uint8_t)frame->vector,
+				      .text = trap_explain(frame, text, sizeof(text))};
+	return stop(frame, &event);
+}
+
+static bool on_trap(struct trap_frame *frame)
+{
+	switch (frame->vector) {
+	case TRAP_DEBUG:
+		return on_debug_trap(frame);
+	case TRAP_BREAKPOINT:
+		return on_int3(frame);
+	case TRAP_NMI:
+	case TRAP_MACHINE_CHECK:
+		return false;
+	default:
+		return on_fault(frame);
+	}
+}
+
+/* ---- the line while the kernel runs ---- */
+
+/* Whether a byte of a shared line is the stub's. */
+static bool is_ours(uint8_t byte)
+{
+	if (!target.mux)
+		return true;
+	if (target.in_record) {
+		target.in_record = byte != '\n';
+		return false;
+	}
+	if (target.stub.line_state != GDBSTUB_LINE_IDLE)
+		return true;
+	target.in_record = byte == RS;
+	return byte == '$' || byte == CTRL_C || byte == '+' || byte == '-';
+}
+
+/* What comes behind the byte that asked for the stop waits in the driver's ring. */
+static bool on_byte(uint8_t byte, void *context)
+{
+	(void)context;
+	if (target.stop_wanted || target.active || !is_ours(byte))
+		return false;
+	target.stop_wanted = gdbstub_rx_byte(&target.stub, byte);
+	return true;
+}
+
+static bool on_line_interrupt(struct trap_frame *frame)
+{
+	static const struct gdbstub_event request = {.cause = GDBSTUB_CAUSE_REQUEST};
+	bool handled = line_handler && line_handler(frame);
+
+	if (target.stop_wanted && !target.active)
+		stop(frame, &request);
+	return handled;
+}
+
+/* ---- the line while it is stopped ---- */
+
+int gdbstub_port_read_byte(void *context, bool wait)
+{
+	(void)context;
+	for (;;) {
+		int byte = uart_getc_polled(target.uart);
+
+		if (byte >= 0 && is_ours((uint8_t)byte))
+			return byte;
+		if (byte < 0 && !wait)
+			return GDBSTUB_LINE_LOST;
+		if (byte < 0)
+			cpu_relax();
+	}
+}
+
+void gdbstub_port_write(void *context, const void *bytes, size_t len_bytes)
+{
+	(void)context;
+	uart_write_polled(target.uart, bytes, len_bytes);
+}
+
+/* ---- panic ---- */
+
+static void execute_int3(const char *cause)
+{
+	target.cause = cause;
+	target.forced = true;
+	__asm__ volatile("int3" : : : "memory");
+}
+
+static void stop_for_panic(void)
+{
+	static const struct gdbstub_event plain = {.cause = GDBSTUB_CAUSE_PANIC};
+	struct gdbstub_event event = plain;
+
+	if (target.active)
+		return; /* the stub itself failed: no more of it */
+	if (!target.panic_frame.rip) {
+		execute_int3(panic_message());
+		return;
+	}
+	event.text = panic_message();
+	stop(&target.panic_frame, &event);
+}
+
+static void panic_enter(const struct trap_frame *frame, const char *message, void *context)
+{
+	(void)message, (void)context;
+	target.panicked = true;
+	if (frame)
+		target.panic_frame = *frame;
+	if (gdbstub_attached(&target.stub))
+		stop_for_panic();
+}
+
+static void panic_poll(void *context)
+{
+	(void)context;
+	uart_poll(target.uart);
+	if (target.stop_wanted)
+		stop_for_panic();
+}
+
+/* ---- ends ---- */
+
+void gdbstub_port_end(void *context, enum gdbstub_end how)
+{
+	(void)context;
+	if (how == GDBSTUB_RESTART)
+		machine_reboot();
+	machine_poweroff();
+}
+
+/* ---- monitor ---- */
+
+static char answer[65536];
+
+static void print(struct gdbstub *stub, const char *text)
+{
+	gdbstub_print(stub, text, strlen(text));
+}
+
+static bool monitor_help(struct gdbstub *stub)
+{
+	print(stub,
+	      "METHOD [VALUE... | NAME=VALUE... | {JSON}]\n"
+	      "              any request of the inspector, e.g. mm.stat, mm.object 0xffff...,\n"
+	      "              mm.frames zone=ZONE_DMA limit=4, sys.log; rpc.discover lists them\n"
+	      "rpc {JSON}    a whole JSON-RPC request\n");
+	return true;
+}
+
+/*
+ * Requests that change something need the allocators in order. Code that was stopped with
+ * interrupts on holds none of their locks, like code that an interrupt hits.
+ */
+static enum insp_access monitor_access(void)
+{
+	bool quiet = (target.frame->rflags & RFLAGS_IF) && !panic_in_progress();
+
+	return quiet ? INSP_ACCESS_FULL : INSP_ACCESS_READ;
+}
+
+bool gdbstub_port_monitor(void *context, struct gdbstub *stub, const char *command)
+{
+	struct insp *insp = port_inspect_instance();
+	size_t len = 0;
+
+	(void)context;
+	if (!strcmp(command, "help"))
+		return monitor_help(stub);
+	if (!insp) {
+		print(stub, "no inspector is running (inspect=off, or no line for it)\n");
+		return false;
+	}
+	bool good = insp_call_text(insp, command, strlen(command), monitor_access(), answer,
+				   sizeof(answer), &len);
+
+	gdbstub_print(stub, answer, len);
+	print(stub, "\n");
+	return good;
+}
+
+/* ---- bringing it up ---- */
+
+bool port_gdbstub_break(void)
+{
+	if (!target.ready || !gdbstub_attached(&target.stub))
+		return false;
+	target.cause = "sys.break";
+	__asm__ volatile("int3" : : : "memory");
+	return true;
+}
+
+void port_gdbstub_init(void)
+{
+	static struct panic_hook hook = {.name = "gdb", .enter = panic_enter, .poll = panic_poll};
+
+	target.mux = kernel_params.serial == SERIAL_MUX;
+	target.uart = target.mux ? UART_CONSOLE : UART_GDB;
+	if (!uart_present(target.uart)) {
+		pr_warn("gdb: no COM%u, no stub", target.uart + 1);
+		return;
+	}
+	gdbstub_init(&target.stub, &target);
+	stub_window_init();
+	target.ready = true;
+	uart_set_receive_hook(target.uart, on_byte, NULL);
+	line_handler = trap_set_handler(LINE_VECTOR, on_line_interrupt);
+	trap_set_debugger(on_trap);
+	panic_add_hook(&hook);
+	pr_info("gdb: listening on COM%u", target.uart + 1);
+	if (kernel_params.gdbwait) {
+		pr_info("gdb: waiting for a debugger (gdbwait)");
+		execute_int3("waiting since boot (gdbwait)");
+	}
+}
