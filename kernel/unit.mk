@@ -1,6 +1,6 @@
 # The kernel: its own sources, the two links that make the ELF file, the ISO, and host tests.
 # Portable units that are linked in: each needs its kernel/port_*.c.
-kernel.units :=
+kernel.units := mm
 
 kernel.SRCS :=
 # boot and x86
@@ -16,13 +16,23 @@ kernel.SRCS += kernel/x86/cpu.c kernel/x86/percpu.c kernel/x86/gdt.c kernel/x86/
 	kernel/x86/user.c kernel/x86/selftest_security.c kernel/x86/selftest_traps.c
 
 # core, drivers, workload
-kernel.SRCS += kernel/core/main.c kernel/core/console.c kernel/core/glob.c kernel/core/heap.c \
+kernel.SRCS += kernel/core/main.c kernel/core/compiler_runtime.c kernel/core/console.c \
+	kernel/core/glob.c \
 	kernel/core/ksyms.c kernel/core/log.c kernel/core/panic.c kernel/core/params.c \
 	kernel/core/printf.c kernel/core/selftest.c kernel/core/string.c kernel/core/sync.c \
 	kernel/core/thread.c kernel/core/time.c
 kernel.SRCS += kernel/core/selftest_core.c kernel/core/selftest_thread.c
 kernel.SRCS += kernel/drivers/uart16550.c kernel/drivers/pci.c kernel/drivers/virtqueue.c \
-	kernel/drivers/selftest_drivers.c
+	kernel/drivers/virtio_console.c kernel/drivers/selftest_drivers.c
+# The programs are what they are on the host; manager.c is the kernel's half.
+workload.programs := kernel/workload/table.c kernel/workload/tools.c kernel/workload/churn.c \
+	kernel/workload/ramp.c kernel/workload/leak.c kernel/workload/fragment.c \
+	kernel/workload/maps.c kernel/workload/mixed.c
+kernel.SRCS += $(workload.programs) kernel/workload/manager.c
+
+# the kernel's side of the units, and tests of them inside the kernel
+kernel.SRCS += kernel/port_mm.c
+kernel.SRCS += kernel/selftest/mm_bench.c kernel/selftest/mm_memory.c kernel/selftest/mm_tables.c
 
 LD ?= ld
 ifeq ($(origin LD),default)
@@ -108,10 +118,6 @@ kernel-virtqueue-smoke.srcs := kernel/drivers/test/fuzz_smoke.c kernel/drivers/t
 fuzz-virtqueue.kind := fuzz
 fuzz-virtqueue.srcs := kernel/drivers/test/fuzz_virtqueue.c kernel/drivers/virtqueue.c
 
-# The programs are what they are in the kernel; the rest of them is the kernel's.
-workload.programs := kernel/workload/table.c kernel/workload/tools.c kernel/workload/churn.c \
-	kernel/workload/ramp.c kernel/workload/leak.c kernel/workload/fragment.c \
-	kernel/workload/maps.c kernel/workload/mixed.c
 PROGS += kernel-workload
 kernel-workload.kind := test
 kernel-workload.units := mm

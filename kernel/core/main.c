@@ -12,13 +12,16 @@
 #include <kernel/paging.h>
 #include <kernel/params.h>
 #include <kernel/pci.h>
+#include <kernel/ports.h>
 #include <kernel/selftest.h>
 #include <kernel/thread.h>
 #include <kernel/time.h>
 #include <kernel/traps.h>
 #include <kernel/tsc.h>
 #include <kernel/uart.h>
+#include <kernel/virtio_console.h>
 #include <kernel/weaken.h>
+#include <kernel/workload.h>
 
 _Noreturn void kernel_main(void);
 
@@ -42,6 +45,8 @@ static void start_memory(void)
 	cpu_protect();
 	acpi_init();
 	machine_init();
+	port_mm_init();
+	port_mm_report();
 }
 
 static void start_time_and_threads(void)
@@ -51,7 +56,12 @@ static void start_time_and_threads(void)
 	time_init();
 	uart_init_interrupts();
 	irq_enable();
+}
+
+static void start_devices(void)
+{
 	pci_init();
+	vserial_init();
 }
 
 static void report_ready(void)
@@ -68,9 +78,11 @@ _Noreturn void kernel_main(void)
 	canary_init(); /* here, where no function returns that knows the old one */
 	start_memory();
 	start_time_and_threads();
+	start_devices();
 	report_ready();
 	if (kernel_params.selftest)
 		selftest_run_all(kernel_params.selftest_pattern);
+	workload_start_list(kernel_params.workload);
 	for (;;)
 		thread_sleep_us(1000000);
 }

@@ -11,7 +11,6 @@
 #include <kernel/thread.h>
 #include <kernel/time.h>
 #include <kernel/uart.h>
-#include <kernel/uart.h>
 
 /* ---- the start --------------------------------------------------------------------------------
  */

@@ -1,13 +1,13 @@
 #include <string.h>
 
 #include <kernel/cpu.h>
-#include <kernel/heap.h>
 #include <kernel/log.h>
 #include <kernel/panic.h>
 #include <kernel/percpu.h>
 #include <kernel/printf.h>
 #include <kernel/switch.h>
 #include <kernel/time.h>
+#include <mm/slab.h>
 
 #include "sched.h"
 
@@ -378,13 +378,13 @@ static void thread_begin(void *argument)
 static struct thread *thread_make(const char *name, void (*entry)(void *), void *argument,
 				  enum thread_priority priority)
 {
-	struct thread *thread = heap_alloc(sizeof(*thread));
+	struct thread *thread = kzalloc(sizeof(*thread), 0);
 
 	if (thread == NULL)
 		return NULL;
 	thread_setup(thread, name, priority);
 	if (!kstack_create(&thread->stack)) {
-		heap_free(thread);
+		kfree(thread);
 		return NULL;
 	}
 	thread->entry = entry;
@@ -410,7 +410,7 @@ static void thread_free(struct thread *thread)
 {
 	table_remove(thread);
 	kstack_destroy(&thread->stack);
-	heap_free(thread);
+	kfree(thread);
 }
 
 _Noreturn void thread_exit(int code)
@@ -540,7 +540,7 @@ void thread_init(void)
 _Noreturn void thread_start_cpu(void)
 {
 	struct runqueue *rq = this_runqueue();
-	struct thread *self = heap_alloc(sizeof(*self));
+	struct thread *self = kzalloc(sizeof(*self), 0);
 
 	if (self == NULL)
 		panic("no memory for the idle thread of CPU %u", cpu_number());

@@ -1,7 +1,6 @@
 /* The kernel's half: each running program has a thread. */
 #include <string.h>
 
-#include <kernel/heap.h>
 #include <kernel/log.h>
 #include <kernel/printf.h>
 #include <kernel/sync.h>

@@ -21,7 +21,9 @@ static uint64_t target(uint64_t elapsed_us, uint64_t period_us, uint64_t peak)
 	uint64_t at = elapsed_us % period_us, half = period_us / 2;
 	uint64_t climb = at < half ? at : period_us - at;
 
-	return (uint64_t)((unsigned __int128)peak * climb / (half > 0 ? half : 1));
+	uint64_t share = half > 0 ? climb * 65536 / half : 0; /* of 65536 */
+
+	return peak / 65536 * share + peak % 65536 * share / 65536;
 }
 
 /* Towards the target, a bounded number of steps; a refusal ends the climb for this tick. */
