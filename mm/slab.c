@@ -69,24 +69,23 @@
 
 // Top bit of (size - 1) | 31. 0 and sizes over 1 MiB give a class whose slot in
 // mm_cpu.word is never filled.
-static inline unsigned class_of(unsigned long size)
+static inline uint64_t class_of(unsigned long size)
 {
-	return 63u - (unsigned)__builtin_clzll((size - 1) | (KMALLOC_MIN_SIZE - 1));
+	// 63 ^ x and not 63 - x: compilers make one instruction of it.
+	return 63u ^ (unsigned)__builtin_clzll((size - 1) | (KMALLOC_MIN_SIZE - 1));
 }
 
-// An object of the current word, 0 if that is used up.
-static inline __attribute__((always_inline)) uint64_t take_fast(struct mm_cpu *cpu, unsigned cls)
+// Takes the object of the lowest of `bits`, which are those of the current word
+// of the class.
+static inline __attribute__((always_inline)) uint64_t take_fast(struct mm_cpu *cpu, uint64_t cls,
+								uint64_t *word, uint64_t bits)
 {
-	uint64_t *word = cpu->word[cls];
-	uint64_t bits = mm_peek(*word);
-	uint64_t index;
+	// 32 bits hold the offset of any object from its word: 64 objects of 32 KiB.
+	uint32_t index = (uint32_t)__builtin_ctzll(bits);
 
-	if (mm_unlikely(!bits))
-		return 0;
-	index = (uint64_t)__builtin_ctzll(bits);
 	mm_poke(*word, bits & ~(UINT64_C(1) << index));
 	mm_port_count(&cpu->allocs[cls]);
-	return cpu->base[cls] + (index << (cls + 1));
+	return cpu->base[cls] + (uint32_t)(index << 1 << cls);
 }
 
 void *kmalloc(unsigned long size, gfp_t gfp)
@@ -95,9 +94,13 @@ void *kmalloc(unsigned long size, gfp_t gfp)
 	struct mm_cpu *cpu = mm_port_cpu();
 
 	if (mm_likely(!(mm_peek(cpu->slow) | gfp))) {
-		uint64_t object = take_fast(cpu, class_of(size));
+		uint64_t cls = class_of(size);
+		uint64_t *word = cpu->word[cls];
+		uint64_t bits = mm_peek(*word);
 
-		if (mm_likely(object)) {
+		if (mm_likely(bits)) {
+			uint64_t object = take_fast(cpu, cls, word, bits);
+
 			mm_port_irq_restore(irq);
 			return (void *)(uintptr_t)object;
 		}
@@ -111,12 +114,15 @@ void *kzalloc(unsigned long size, gfp_t gfp)
 	struct mm_cpu *cpu = mm_port_cpu();
 
 	if (mm_likely(!(mm_peek(cpu->slow) | (gfp & ~__GFP_ZERO)))) {
-		unsigned cls = class_of(size);
-		uint64_t object = take_fast(cpu, cls);
+		uint64_t cls = class_of(size);
+		uint64_t *word = cpu->word[cls];
+		uint64_t bits = mm_peek(*word);
 
-		if (mm_likely(object)) {
+		if (mm_likely(bits)) {
+			uint64_t object = take_fast(cpu, cls, word, bits);
+
 			mm_port_irq_restore(irq);
-			return memset((void *)(uintptr_t)object, 0, UINT64_C(1) << (cls + 1));
+			return memset((void *)(uintptr_t)object, 0, UINT64_C(2) << cls);
 		}
 	}
 	return mm_kmalloc_slow(size, gfp | __GFP_ZERO, irq, MM_CALLER);
@@ -130,7 +136,7 @@ unsigned long kfree(void *address)
 
 	if (mm_likely(mm_peek(slab->owner) == mm_peek(cpu->token))) {
 		uint64_t offset = (uintptr_t)address - slab->start;
-		unsigned shift = slab->shift;
+		uint64_t shift = slab->shift;
 
 		if (mm_likely(!(offset & slab->mask)) &&
 		    mm_likely(!mm_port_test_and_set_bit(slab->bits, offset >> shift))) {

@@ -261,8 +261,9 @@ void mm_flags_change(uint32_t set, uint32_t clear);
 // --- slab_slow.c ---------------------------------------------------------------------------
 // The long way of kmalloc and kfree; interrupts are off, and back as `irq` says
 // when they return.
-void *mm_kmalloc_slow(unsigned long size, gfp_t gfp, mm_irq_t irq, uint64_t site);
-unsigned long mm_kfree_slow(void *address, mm_irq_t irq, uint64_t site);
+void *mm_kmalloc_slow(unsigned long size, gfp_t gfp, mm_irq_t irq, uint64_t site)
+	__attribute__((cold));
+unsigned long mm_kfree_slow(void *address, mm_irq_t irq, uint64_t site) __attribute__((cold));
 
 // An object of a slab: its head descriptor and number.
 struct slot {
