@@ -31,10 +31,10 @@ static inline mm_irq_t mm_port_irq_save(void)
 	return flags;
 }
 
+/* Two instructions without a branch; testing and STI would be three. */
 static inline void mm_port_irq_restore(mm_irq_t flags)
 {
-	if (flags & 0x200)
-		__asm__ volatile("sti" : : : "memory");
+	__asm__ volatile("pushq %0; popfq" : : "r"(flags) : "memory", "cc");
 }
 
 static inline bool mm_port_test_and_set_bit(uint64_t *bits, uint64_t nr)
