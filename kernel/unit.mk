@@ -146,3 +146,5 @@ kernel-boot.srcs := kernel/test/fuzz_boot.c kernel/boot/parse.c kernel/core/memm
 PROGS += kernel-memmap-ops
 kernel-memmap-ops.kind := fuzz
 kernel-memmap-ops.srcs := kernel/test/fuzz_memmap.c kernel/core/memmap.c
+
+TAP_TESTS += tests/boot/security.bats

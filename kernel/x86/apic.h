@@ -20,6 +20,8 @@
 #define LAPIC_EOI	    0x0b0
 #define LAPIC_SPURIOUS	    0x0f0
 #define LAPIC_ERROR	    0x280
+#define LAPIC_COMMAND_LOW   0x300
+#define LAPIC_COMMAND_HIGH  0x310
 #define LAPIC_LVT_TIMER	    0x320
 #define LAPIC_LVT_LINT0	    0x350
 #define LAPIC_LVT_LINT1	    0x360
@@ -41,6 +43,8 @@ uint32_t lapic_read(uint32_t reg);
 void lapic_write(uint32_t reg, uint32_t value);
 uint32_t lapic_id(void);
 void lapic_eoi(void);
+/* Sends a non-maskable interrupt to a CPU, this one included. */
+void lapic_send_nmi(uint32_t apic_id);
 
 /* ---- IOAPIC ---- */
 struct acpi_ioapic;

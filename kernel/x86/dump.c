@@ -8,6 +8,8 @@
 #include <kernel/safe_access.h>
 #include <kernel/traps.h>
 
+#include <string.h>
+
 #define LINE_MAX   128
 #define ULL(value) ((unsigned long long)(value))
 
@@ -66,9 +68,44 @@ void backtrace_from(struct backtrace *walk, uint64_t rip, uint64_t rbp)
 	*walk = (struct backtrace){.rip = rip, .rbp = rbp};
 }
 
+/* Whether the bytes before a return address are a call of the function that `rip` is in. A direct
+ * call says so exactly; an indirect one is believed where that function makes no frame at once. */
+static bool is_call_of(uint64_t rip, uint64_t return_address)
+{
+	uint8_t before[5], first = 0;
+	struct ksym function;
+	int32_t distance;
+
+	if (!in_text(return_address) || !ksyms_lookup(rip, &function) ||
+	    safe_read(before, return_address - sizeof(before), sizeof(before)) != sizeof(before))
+		return false;
+	memcpy(&distance, before + 1, sizeof(distance));
+	if (before[0] == 0xe8)
+		return return_address + (uint64_t)(int64_t)distance == function.address;
+	(void)safe_read(&first, function.address, 1);
+	/* ff /2 with a register, or with a register and a byte. */
+	return first != 0x55 && ((before[3] == 0xff && (before[4] & 0xf8) == 0xd0) ||
+				 (before[2] == 0xff && (before[3] & 0xf8) == 0x50));
+}
+
+/*
+ * A function that makes no frame (or not yet) leaves %rbp to its caller, so that the chain knows
+ * nothing of the caller's own address: it is the word on top of the stack.
+ */
+static void begin_at(struct backtrace *walk, const struct trap_frame *frame)
+{
+	uint64_t top = 0;
+
+	walk->rip = frame->rip;
+	walk->rbp = frame->rbp;
+	if (!trap_from_user(frame) && safe_read64(frame->rsp, &top) && is_call_of(frame->rip, top))
+		walk->leaf_caller = top;
+}
+
 void backtrace_from_frame(struct backtrace *walk, const struct trap_frame *frame)
 {
-	backtrace_from(walk, frame->rip, frame->rbp);
+	*walk = (struct backtrace){0};
+	begin_at(walk, frame);
 }
 
 /* Moves one frame up: rbp points at the caller's rbp, behind it the address to return to. */
@@ -77,6 +114,11 @@ static void step(struct backtrace *walk)
 	uint64_t link[2];
 
 	walk->trap = NULL;
+	if (walk->leaf_caller) {
+		walk->rip = walk->leaf_caller;
+		walk->leaf_caller = 0;
+		return;
+	}
 	if (walk->rbp < UINT64_C(1) << 47 || walk->rbp % 8 != 0 ||
 	    safe_read(link, walk->rbp, sizeof(link)) != sizeof(link)) {
 		walk->rip = 0;
@@ -92,8 +134,7 @@ static void step(struct backtrace *walk)
 			return;
 		}
 		walk->trap = frame;
-		walk->rip = copy.rip;
-		walk->rbp = copy.rbp;
+		begin_at(walk, &copy);
 		return;
 	}
 	/* Frames lie ever higher on one stack; a chain that turns back is broken. */

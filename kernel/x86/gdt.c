@@ -6,6 +6,10 @@
 #include <kernel/cpu.h>
 #include <kernel/trap_offsets.h>
 
+#include <stddef.h>
+
+_Static_assert(offsetof(struct tss, rsp) == TSS_RSP0, "trap_entry.S relies on it");
+
 struct descriptors {
 	uint64_t gdt[7];
 	struct tss tss;

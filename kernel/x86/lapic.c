@@ -53,6 +53,22 @@ void lapic_eoi(void)
 	lapic_write(LAPIC_EOI, 0);
 }
 
+#define COMMAND_NMI	0x4400u /* delivery mode NMI, level asserted */
+#define COMMAND_PENDING 0x1000u
+
+void lapic_send_nmi(uint32_t apic_id)
+{
+	if (lapic.x2apic) {
+		wrmsr(MSR_X2APIC_BASE + (LAPIC_COMMAND_LOW >> 4),
+		      (uint64_t)apic_id << 32 | COMMAND_NMI);
+		return;
+	}
+	while (lapic_read(LAPIC_COMMAND_LOW) & COMMAND_PENDING)
+		cpu_relax();
+	lapic_write(LAPIC_COMMAND_HIGH, apic_id << 24);
+	lapic_write(LAPIC_COMMAND_LOW, COMMAND_NMI);
+}
+
 /* Finds the registers, once; every CPU has them at the same place. */
 static bool open_registers(uint64_t address)
 {

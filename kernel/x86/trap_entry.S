@@ -147,14 +147,14 @@ trap_try_landing:
 	.size trap_try_call, . - trap_try_call
 
 /*
- * void user_enter(uint64_t rip, uint64_t rsp, uint64_t argument, uint64_t *rsp0)
+ * void user_enter(uint64_t rip, uint64_t rsp, uint64_t argument, struct tss *tss)
  * Goes to ring 3 with interrupts on and all registers clear but %rdi, the argument. Traps arrive
  * below the caller's frame. Comes back only through trap_try().
  */
 	.globl user_enter
 	.type user_enter, @function
 user_enter:
-	movq	%rsp, (%rcx)
+	movq	%rsp, TSS_RSP0(%rcx)
 	pushq	$USER_DS
 	pushq	%rsi
 	pushq	$0x202

@@ -39,9 +39,9 @@ trap_handler_fn trap_set_handler(unsigned vector, trap_handler_fn handler)
 	return __atomic_exchange_n(&handlers[vector], handler, __ATOMIC_ACQ_REL);
 }
 
-void trap_set_debugger(trap_handler_fn hook)
+trap_handler_fn trap_set_debugger(trap_handler_fn hook)
 {
-	__atomic_store_n(&debugger, hook, __ATOMIC_RELEASE);
+	return __atomic_exchange_n(&debugger, hook, __ATOMIC_ACQ_REL);
 }
 
 /* ---- the exception table ---- */

@@ -13,6 +13,7 @@ void trap_dispatch(struct trap_frame *frame);
 void interrupt_unexpected(const struct trap_frame *frame);
 
 /* Goes to ring 3; trap_entry.S has the contract. */
-_Noreturn void user_enter(uint64_t rip, uint64_t rsp, uint64_t argument, uint64_t *rsp0);
+struct tss;
+_Noreturn void user_enter(uint64_t rip, uint64_t rsp, uint64_t argument, struct tss *tss);
 
 #endif

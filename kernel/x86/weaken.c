@@ -9,15 +9,16 @@ static const struct {
 	const char *name;
 	uint32_t mask;
 } weaknesses[] = {
-	{"wx",     WEAKEN_WX	},
-	 {"nx",	WEAKEN_NX	 },
-	    {"wp",	   WEAKEN_WP    },
-	{"smep",	 WEAKEN_SMEP  },
-	 {"smap",	  WEAKEN_SMAP  },
-	    {"umip",   WEAKEN_UMIP	},
-	{"guard",  WEAKEN_GUARD },
-	 {"canary", WEAKEN_CANARY},
-	    {"user",   WEAKEN_USER	},
+	{"wx",     WEAKEN_WX			      },
+	{"nx",     WEAKEN_NX			      },
+	{"wp",     WEAKEN_WP			      },
+	{"smep",	 WEAKEN_SMEP			    },
+	{"smap",	 WEAKEN_SMAP			    },
+	{"umip",	 WEAKEN_UMIP			    },
+	{"guard",  WEAKEN_GUARD			      },
+	{"canary", WEAKEN_CANARY				},
+ /* With these on, the kernel could not run in pages that are open to ring 3. */
+	{"user",	 WEAKEN_USER | WEAKEN_SMEP | WEAKEN_SMAP},
 };
 
 static uint32_t weak_mask;

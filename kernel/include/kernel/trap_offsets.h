@@ -9,6 +9,8 @@
 #define FRAME_BYTES 184
 /* In struct trap_try. */
 #define TRY_RSP 0
+/* In struct tss. */
+#define TSS_RSP0 4
 
 /* Selectors of each CPU's GDT: gdt.c. */
 #define KERNEL_CS 0x08

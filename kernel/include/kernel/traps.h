@@ -76,9 +76,9 @@ trap_handler_fn trap_set_handler(unsigned vector, trap_handler_fn handler);
 
 /*
  * The debugger: sees int3, #DB, NMI and every fault that is nobody's expected one, before the
- * registered handlers. Same rules. One hook; NULL removes it. Any context.
+ * registered handlers. Same rules. One hook; NULL removes it. Returns the one before. Any context.
  */
-void trap_set_debugger(trap_handler_fn hook);
+trap_handler_fn trap_set_debugger(trap_handler_fn hook);
 
 /*
  * Calls fn(argument) and survives the faults it makes: true when fn returned, false when it
@@ -112,6 +112,7 @@ void trap_dump_registers(const struct trap_frame *frame, line_fn line, void *con
 struct backtrace {
 	uint64_t rip, rbp;
 	const struct trap_frame *trap;
+	uint64_t leaf_caller; /* of a function that was interrupted before it made a frame, or 0 */
 	unsigned steps;
 };
 #define BACKTRACE_MAX 64

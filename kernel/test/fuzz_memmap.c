@@ -1,0 +1,62 @@
+/*
+ * Fuzz target: a list of ranges in any order and shape. Nothing reserved ever becomes usable, and
+ * every byte below a limit is of exactly one kind.
+ */
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <kernel/memmap.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
+
+struct step {
+	uint64_t start, bytes;
+	uint8_t kind;
+} __attribute__((packed));
+
+static void apply(struct memmap *map, const struct step *step)
+{
+	switch (step->kind % 5) {
+	case 0:
+		memmap_claim(map, step->start, step->bytes);
+		break;
+	case 4:
+		memmap_limit(map, step->start);
+		break;
+	default:
+		(void)memmap_add(map, step->start, step->bytes, step->kind % 5);
+	}
+}
+
+static void check_sum(const struct memmap *map, uint64_t limit)
+{
+	uint64_t sum = 0;
+
+	for (int kind = 0; kind < MEMMAP_KINDS; kind++)
+		sum += memmap_bytes(map, (enum memmap_kind)kind, limit);
+	if (sum != limit)
+		abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
+{
+	static struct memmap map;
+	struct step step;
+
+	memmap_init(&map);
+	for (; bytes >= sizeof(step); data += sizeof(step), bytes -= sizeof(step)) {
+		memcpy(&step, data, sizeof(step));
+		apply(&map, &step);
+		if (memmap_check(&map))
+			abort();
+		/* What was just reserved stays reserved. */
+		if (step.kind % 5 == MEMMAP_RESERVED && step.bytes != 0 &&
+		    step.start != UINT64_MAX && memmap_at(&map, step.start).kind != MEMMAP_RESERVED)
+			abort();
+		check_sum(&map, step.start);
+	}
+	check_sum(&map, UINT64_MAX);
+	return 0;
+}
