@@ -42,6 +42,7 @@ struct mv_tui_options {
 	bool no_mouse;		  /* start with the mouse off (`M` switches it) */
 	unsigned first_screen;	  /* 1..6; 0 is 1 */
 	unsigned fps;		  /* most redraws a second, 1..30; 0 is 30 */
+	unsigned hz;		  /* of the watches, 1..60; 0: as the caller has set them */
 	bool hilbert;		  /* memory map starts in Hilbert order */
 	const char *record_path;  /* file that `r` proposes; NULL: memviz-DATE.rec in the folder */
 	const char *history_path; /* where `:` keeps its history; NULL: not kept */
@@ -59,11 +60,12 @@ enum mv_tui_result {
 /*
  * Show the session until the person leaves. Blocks. Call from the main thread with stdin and
  * stdout on a terminal and no other thread writing to it; nested calls are not allowed.
- * @s: borrowed; may be in any link state, also one that never came up. The interface changes its
- *     watches and leaves them as they are at return.
+ * @s: borrowed; may be in any link state, also one that never came up. It sets the watches
+ *     when o->hz is given and leaves them as they are at return.
  * @o: borrowed; NULL means all defaults.
- * SIGTERM, SIGHUP, SIGINT and SIGQUIT end the process by that same signal after the terminal is
- * restored, so that the caller's parent sees the true cause; the call does not return then.
+ * ^C (SIGINT) closes what is open, else leaves as `q` does. SIGTERM, SIGHUP and SIGQUIT end the
+ * process by that same signal after the terminal is restored and a recording is closed, so that the
+ * caller's parent sees the true cause; the call does not return then.
  */
 int mv_tui_run(struct mv_session *s, const struct mv_tui_options *o);
 

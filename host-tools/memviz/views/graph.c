@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+#include "graph.h"
+
+#include "glyph.h"
+
+#include <math.h>
+
+wchar_t mv_braille(int left, int right)
+{
+	/* Dots from the bottom up: left column 7 3 2 1, right column 8 6 5 4. */
+	static const unsigned char lefts[] = {0x00, 0x40, 0x44, 0x46, 0x47};
+	static const unsigned char rights[] = {0x00, 0x80, 0xa0, 0xb0, 0xb8};
+
+	left = left < 0 ? 0 : left > 4 ? 4 : left;
+	right = right < 0 ? 0 : right > 4 ? 4 : right;
+	return (wchar_t)(0x2800 | lefts[left] | rights[right]);
+}
+
+size_t mv_graph_points(int cols, bool ascii)
+{
+	return cols <= 0 ? 0 : (size_t)cols * (ascii ? 1 : 2);
+}
+
+/* Height in @steps of @v, where anything above zero shows. */
+static int height_of(double v, double top, int steps)
+{
+	int h = (int)lround(v / top * steps);
+
+	if (h == 0 && v > 0)
+		h = 1;
+	return h > steps ? steps : h < 0 ? 0 : h;
+}
+
+static int dots_in_row(int height, int rows_below, int per_row)
+{
+	int d = height - rows_below * per_row;
+
+	return d < 0 ? 0 : d > per_row ? per_row : d;
+}
+
+static wchar_t ascii_cell(int dots)
+{
+	static const char fill[] = " .:|#";
+
+	return (wchar_t)fill[dots];
+}
+
+static void graph_column(struct mv_canvas *c, struct mv_rect r, int col, struct mv_point left,
+			 struct mv_point right, double top, const enum mv_style st[2])
+{
+	int steps = r.rows * 4;
+	int hl = height_of(left.total, top, steps), hr = height_of(right.total, top, steps);
+	int lower = height_of(right.lower > left.lower ? right.lower : left.lower, top, steps);
+
+	for (int i = 0; i < r.rows; i++) {
+		int dl = dots_in_row(hl, i, 4), dr = dots_in_row(hr, i, 4);
+		wchar_t ch = c->ascii ? ascii_cell(dr) : mv_braille(dl, dr);
+
+		if (dl || dr)
+			mv_put(c, r.row + r.rows - 1 - i, col, ch, st[lower >= i * 4 + 2]);
+	}
+}
+
+void mv_graph(struct mv_canvas *c, struct mv_rect r, const struct mv_point *points, size_t n,
+	      double top, enum mv_style total_style, enum mv_style lower_style)
+{
+	size_t room = mv_graph_points(r.cols, c->ascii);
+	enum mv_style st[2] = {total_style, lower_style};
+
+	if (!(top > 0) || r.rows <= 0)
+		return;
+	if (n > room) {
+		points += n - room;
+		n = room;
+	}
+	size_t per = c->ascii ? 1 : 2;
+	/* An odd count leaves the first cell's left dots empty. */
+	for (size_t k = 0; k * per < n; k++) {
+		size_t last = n - 1 - k * per;
+		struct mv_point right = points[last];
+		struct mv_point left = per == 1	   ? right
+				       : last >= 1 ? points[last - 1]
+						   : (struct mv_point){0, 0};
+
+		graph_column(c, r, r.col + r.cols - 1 - (int)k, left, right, top, st);
+	}
+}
+
+double mv_nice_ceiling(double v, bool bytes)
+{
+	static const double steps[] = {1, 1.5, 2, 3, 4, 6, 8};
+	double unit = 1, base = bytes ? 1024 : 1000;
+
+	if (!(v > 0))
+		return 1;
+	while (unit * base <= v)
+		unit *= base;
+	for (double ten = 1; ten < base; ten *= bytes ? 16 : 10)
+		for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
+			if (unit * ten * steps[i] >= v && ten * steps[i] <= base)
+				return unit * ten * steps[i];
+	return unit * base;
+}
+
+/* Cells of each part by largest remainder, none of the non-zero ones below one cell. */
+static int share_cells(uint64_t value, uint64_t whole, int cols)
+{
+	int n = (int)((double)value / (double)whole * cols + 0.5);
+
+	return value && n == 0 ? 1 : n;
+}
+
+void mv_bar(struct mv_canvas *c, int row, int col, int cols, const struct mv_bar_part *parts,
+	    size_t n, uint64_t whole)
+{
+	int at = 0;
+
+	for (size_t i = 0; whole && i < n; i++) {
+		double exact = (double)parts[i].value / (double)whole * cols;
+		bool alone = n == 1 && !c->ascii;
+		int cells = alone ? (int)exact : share_cells(parts[i].value, whole, cols);
+
+		for (int k = 0; k < cells && at < cols; k++)
+			mv_put(c, row, col + at++, mv_glyph(GL_FULL, c->ascii), parts[i].style);
+		int eighths = (int)((exact - (double)(int)exact) * 8 + 0.5);
+		if (alone && at < cols && (eighths || (parts[i].value && !cells)))
+			mv_put(c, row, col + at++, mv_glyph_eighth(eighths ? eighths : 1, false),
+			       parts[i].style);
+	}
+	for (; at < cols; at++)
+		mv_put(c, row, col + at, mv_glyph(GL_TROUGH, c->ascii), ST_G_TROUGH);
+}
