@@ -126,7 +126,7 @@ kernel-workload.srcs := kernel/workload/test/test_workload.c $(workload.programs
 	mm/test/port/port_host.c
 kernel-workload.libs := -lcmocka
 
-TAP_TESTS += kernel/core/test/crash.bats
+TAP_TESTS += kernel/core/test/crash.bats kernel/drivers/test/virtio.bats
 
 PROGS += kernel-boot-parse
 kernel-boot-parse.kind := test

@@ -29,7 +29,10 @@ uint64_t time_tsc_hz(void)
 
 void time_delay_us(uint64_t us)
 {
-	tsc_delay_us(us);
+	uint64_t end_ns = time_now_ns() + us * 1000;
+
+	while (time_now_ns() < end_ns)
+		cpu_relax();
 }
 
 /* Programs the interrupt for the list's first timer. The list is of this CPU and locked. */

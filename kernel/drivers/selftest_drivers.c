@@ -4,9 +4,11 @@
 #include <kernel/io.h>
 #include <kernel/pci.h>
 #include <kernel/selftest.h>
+#include <kernel/sync.h>
 #include <kernel/thread.h>
 #include <kernel/time.h>
 #include <kernel/uart.h>
+#include <kernel/virtio_console.h>
 
 /* The console carries the report of this very test: it is left alone. */
 SELFTEST(uart_loops_back, "uart.loopback")
@@ -74,6 +76,149 @@ SELFTEST(pci_finds_the_host_bridge, "pci.walk")
 			b += bar.wide;
 		}
 	}
+}
+
+/* ---- virtio-serial: tests/ gives QEMU a port whose other end sends back what it gets
+ * ---------------- */
+
+static struct semaphore echo_event = SEMAPHORE_INIT("echo", 0);
+static void echo_wakeup(void *context)
+{
+	(void)context;
+	semaphore_up(&echo_event);
+}
+
+static uint8_t pattern_byte(uint64_t position)
+{
+	return (uint8_t)(position * 0x9e3779b97f4a7c15ull >> 56);
+}
+
+/* Reads what is there and compares; false at the first wrong byte. */
+static bool take_echo(struct vserial_port *port, uint64_t *received)
+{
+	static uint8_t block[4096];
+	size_t got;
+
+	while ((got = vserial_read(port, block, sizeof(block))) > 0) {
+		for (size_t i = 0; i < got; i++) {
+			if (block[i] != pattern_byte(*received + i)) {
+				ST_EXPECT(false, "byte %llu is wrong",
+					  (unsigned long long)(*received + i));
+				return false;
+			}
+		}
+		*received += got;
+	}
+	return true;
+}
+
+/* One piece of some length between 1 byte and 40000, by a copy or in place. */
+static size_t send_piece(struct vserial_port *port, uint64_t sent)
+{
+	static uint8_t block[40000];
+	size_t len = 1 + (size_t)(sent * 2654435761u % sizeof(block));
+	uint8_t *at = sent % 3 == 0 ? vserial_reserve(port) : block;
+
+	if (at == NULL)
+		return 0;
+	for (size_t i = 0; i < len; i++)
+		at[i] = pattern_byte(sent + i);
+	if (at == block)
+		return vserial_write(port, block, len);
+	return vserial_commit(port, len) ? len : 0;
+}
+
+SELFTEST_TIMED(virtio_echoes, "virtio.echo", 60000)
+{
+	/* An echo through a pipe holds 64 KiB. */
+	enum { BYTES = 4 << 20, WINDOW = 20000 };
+	struct vserial_port *port = vserial_port("org.vitrine.echo");
+	uint64_t sent = 0, received = 0, deadline_us = time_now_us() + 50000000;
+	struct vserial_stats stats;
+
+	if (port == NULL) {
+		selftest_skip("no virtio port named org.vitrine.echo");
+		return;
+	}
+	vserial_set_wakeup(port, echo_wakeup, NULL);
+	while (!vserial_connected(port) && time_now_us() < deadline_us)
+		semaphore_down(&echo_event, 100000);
+	ST_REQUIRE(vserial_connected(port), "nobody at the other end");
+	while (received < BYTES && time_now_us() < deadline_us) {
+		bool room = sent - received <= WINDOW && sent < BYTES;
+		size_t len = room ? send_piece(port, sent) : 0;
+
+		sent += len;
+		if (!take_echo(port, &received))
+			break;
+		if (len == 0 && received < sent)
+			semaphore_down(&echo_event, 100000);
+	}
+	vserial_get_stats(port, &stats);
+	ST_EXPECT(received >= BYTES && received == sent, "%llu of %llu came back",
+		  (unsigned long long)received, (unsigned long long)sent);
+	ST_EQUAL(stats.tx_bytes, sent);
+	ST_EQUAL(stats.rx_bytes, received);
+	ST_EQUAL(stats.device_faults, 0);
+	vserial_set_wakeup(port, NULL, NULL);
+}
+
+SELFTEST(virtio_absent_port, "virtio.absent")
+{
+	ST_EXPECT(vserial_port("org.vitrine.no-such-port") == NULL, "a port from nowhere");
+}
+
+SELFTEST(virtio_nobody_there, "virtio.nobody")
+{
+	struct vserial_port *port = vserial_port("org.vitrine.alone");
+	uint8_t byte = 0;
+
+	if (port == NULL) {
+		selftest_skip("no virtio port named org.vitrine.alone");
+		return;
+	}
+	ST_EXPECT(!vserial_connected(port), "somebody is connected");
+	ST_EQUAL(vserial_write(port, &byte, 1), 0);
+	ST_EXPECT(vserial_reserve(port) == NULL, "a buffer for nobody");
+	ST_EXPECT(!vserial_commit(port, 1), "a commit without a reservation");
+	ST_EQUAL(vserial_read(port, &byte, 1), 0);
+}
+
+/* Into a port that takes everything. */
+SELFTEST_TIMED(bench_virtio_rate, "bench.virtio.rate", 60000)
+{
+	enum { BYTES = 256 << 20, RECORD = 128, RECORDS = 200000 };
+	struct vserial_port *port = vserial_port("org.vitrine.sink");
+	static char record[RECORD];
+	uint64_t start_us, sent = 0;
+
+	if (port == NULL) {
+		selftest_skip("no virtio port named org.vitrine.sink");
+		return;
+	}
+	vserial_set_wakeup(port, echo_wakeup, NULL);
+	start_us = time_now_us();
+	while (sent < BYTES) {
+		void *buffer = vserial_reserve(port);
+
+		if (buffer == NULL) {
+			semaphore_down(&echo_event, 100000);
+			continue;
+		}
+		vserial_commit(port, VSERIAL_WRITE_MAX);
+		sent += VSERIAL_WRITE_MAX;
+	}
+	selftest_figure("virtio.bulk", sent * 1000000 / (time_now_us() - start_us), "B/s");
+	start_us = time_now_us();
+	for (unsigned i = 0; i < RECORDS;) {
+		if (vserial_write(port, record, RECORD) == RECORD)
+			i++;
+		else
+			semaphore_down(&echo_event, 100000);
+	}
+	selftest_figure("virtio.records_of_128", RECORDS * 1000000ull / (time_now_us() - start_us),
+			"1/s");
+	vserial_set_wakeup(port, NULL, NULL);
 }
 
 /* What a bare loop of 16-byte bursts carries is the line's own rate: the driver's is given beside
