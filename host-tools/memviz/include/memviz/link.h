@@ -14,8 +14,9 @@
 #include <stdint.h>
 
 #define MV_RS 0x1e
-/* No record of the protocol is longer (`max_record` is far below). */
-#define MV_RECORD_MAX (1u << 20)
+/* The kernel's records are far shorter (`max_record`); a recording's keyframe of a
+ * large page table is the longest there is. */
+#define MV_RECORD_MAX (32u << 20)
 
 /* ---- records ---- */
 
@@ -35,7 +36,7 @@ struct mv_record {
 
 struct mv_reader;
 /* `need_crc`: a record without crc is MV_RECORD_BAD_CRC. `need_rs` false: a line
- * that begins with `{` is a record too (what a kernel accepts from a person). */
+ * that begins with `{` or `[` (a batch) is a record too: what a kernel accepts. */
 struct mv_reader *mv_reader_new(bool need_crc, bool need_rs);
 void mv_reader_free(struct mv_reader *r);
 /* Forgets a half record: after a reconnect. */

@@ -112,30 +112,46 @@ struct mv_mapping {
 	uint8_t flags;	      /* MV_MAP_* */
 };
 
+/* The kernel's half (from MV_KERNEL_HALF on) is common to all spaces and kept
+ * once, in space MV_SPACE_KERNEL; the other spaces hold their user half. */
+#define MV_KERNEL_HALF	0xffff800000000000ull
+#define MV_SPACE_KERNEL 0
+
 struct mv_space {
 	int64_t id;
 	char name[MV_NAME];
 	uint64_t root; /* physical address of the top table */
 	bool current;
 	uint64_t tables, mapped_bytes;
-	bool mappings_known; /* false: ask mm.mappings of this space */
-	struct mv_mapping *maps;
+	bool mappings_known;	 /* false: ask mm.mappings of this space */
+	struct mv_mapping *maps; /* by va */
 	size_t map_count;
 	size_t map_capacity; /* private to the model */
 };
 
 /* ---- things that happen ---- */
 
+enum mv_event_op {
+	MV_EVENT_KMALLOC,
+	MV_EVENT_KFREE,
+	MV_EVENT_ALLOC_PAGES,
+	MV_EVENT_FREE_PAGES,
+	MV_EVENT_MAP,
+	MV_EVENT_UNMAP,
+	MV_EVENT_FAIL,
+	MV_EVENT_OTHER, /* a name that we do not know */
+	MV_EVENT_OPS
+};
+
 struct mv_event {
 	uint64_t t_us;	 /* since boot */
 	uint64_t number; /* counts events in this model, from 1 */
-	char op[24];	 /* "kmalloc" "kfree" "alloc_pages" "map" ... as the kernel names it */
-	uint64_t addr;	 /* object, frame or virtual address; 0 when none */
-	uint64_t arg;	 /* size in bytes, or a count of frames; what `op` takes */
+	uint64_t addr;	 /* object, first frame or virtual address; 0 when none */
+	uint64_t size;	 /* bytes */
 	uint64_t site;	 /* code address; 0 when not known */
-	char symbol[48]; /* of the site, "" when not known */
-	bool failed;
-	char detail[64]; /* what else was said (zone, space, errno), "" for nothing */
+	uint64_t arg;	 /* space of map and unmap, zone index of alloc_pages and free_pages,
+			  * the mv_event_op that failed of `fail` */
+	uint8_t op;	 /* enum mv_event_op */
 };
 
 struct mv_log_line {
@@ -201,7 +217,7 @@ struct mv_model {
 	uint64_t events_seen;	 /* in all */
 	uint64_t events_dropped; /* the kernel's ring was full */
 	uint64_t log_dropped;
-	struct mv_rings *rings; /* behind mv_model_event() and its like */
+	struct mv_model_private *priv; /* rings, symbols, states that are still arriving */
 	struct mv_model_limits limits;
 };
 
@@ -230,7 +246,8 @@ enum mv_applied mv_model_apply_watch(struct mv_model *m, struct json_object *par
 
 /* The complete result (all pages merged) of a reading method: hello, mm.stat,
  * mm.zones, mm.frames, mm.caches, mm.spaces, mm.mappings (params say which
- * space; a partial range replaces that range), sys.log. Others: MV_UNCHANGED. */
+ * space; a partial range replaces that range), sys.log, trace.sites (symbols).
+ * Others: MV_UNCHANGED. */
 enum mv_applied mv_model_apply_result(struct mv_model *m, const char *method,
 				      struct json_object *params, struct json_object *result,
 				      uint64_t time_us, struct mv_error *e);
@@ -241,6 +258,33 @@ enum mv_applied mv_model_apply_result(struct mv_model *m, const char *method,
 struct json_object *mv_model_keyframe(const struct mv_model *m);
 enum mv_applied mv_model_apply_keyframe(struct mv_model *m, struct json_object *keyframe,
 					uint64_t time_us, struct mv_error *e);
+
+/* The `data` of a full state of `topic` ("stat" ... "log"), NULL when it is not
+ * known. The caller owns it. */
+struct json_object *mv_model_topic(const struct mv_model *m, const char *topic);
+
+/* The part of topic "frames" or "mappings" that lies in these ranges, as the data
+ * of an update that makes another model equal to this one there. */
+struct mv_range {
+	int64_t space; /* of mappings; frames: 0 */
+	uint64_t first, last;
+};
+struct json_object *mv_model_topic_ranges(const struct mv_model *m, const char *topic,
+					  const struct mv_range *ranges, size_t n);
+
+/* True while a full state that comes in several records is not complete. */
+bool mv_model_arriving(const struct mv_model *m);
+
+/* ---- the past, as a hub hands it on (method hub.history) ----
+ * {"zones":Z,"caches":C,"samples":[row,...],"events":[..],"lines":[..],"next":CURSOR|null}
+ * row: [time_us, gen, the seven of mm.stat, zone_free x Z, cache_used x C,
+ * cache_allocs x C, cache_frees x C]; the first row of a page is absolute, each
+ * other is the difference to the one before. Samples come oldest first; events
+ * and lines come with the first page, as in `watch`. */
+struct json_object *mv_model_history(const struct mv_model *m, uint64_t since_us, size_t limit,
+				     const char *cursor, struct mv_error *e);
+enum mv_applied mv_model_apply_history(struct mv_model *m, struct json_object *page,
+				       struct mv_error *e);
 
 /* The result that the kernel would give to a reading method, from what is
  * known: how a replay answers. NULL when the recording cannot tell. The caller
@@ -260,6 +304,10 @@ const struct mv_frame_run *mv_model_frame_at(const struct mv_model *m, uint64_t 
 const struct mv_space *mv_model_space(const struct mv_model *m, int64_t id);
 const struct mv_space *mv_model_current_space(const struct mv_model *m); /* NULL: none known */
 const struct mv_mapping *mv_space_mapping_at(const struct mv_space *s, uint64_t va);
+/* The same, looking into the kernel's half for an address of that half. */
+const struct mv_mapping *mv_model_mapping_at(const struct mv_model *m, int64_t space, uint64_t va);
+/* "name+0x12" of a code address, learned from trace.sites; NULL when nobody said. */
+const char *mv_model_symbol(const struct mv_model *m, uint64_t site);
 const struct mv_cache *mv_model_cache(const struct mv_model *m, uint64_t size);
 const struct mv_zone *mv_model_zone_at(const struct mv_model *m, uint64_t pa);
 
@@ -293,6 +341,7 @@ size_t mv_model_diff(const struct mv_model *before, const struct mv_model *after
 
 /* ---- names ---- */
 
+const char *mv_event_op_name(enum mv_event_op op);
 /* "free" ..., and one letter each: . K S A R (space) ? */
 const char *mv_frame_state_name(enum mv_frame_state s);
 char mv_frame_state_letter(enum mv_frame_state s);

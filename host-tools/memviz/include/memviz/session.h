@@ -69,6 +69,9 @@ bool mv_session_wait(struct mv_session *s, const bool *done, double timeout_s);
  * not change it. */
 const struct mv_model *mv_session_model(const struct mv_session *s);
 
+/* The kernel's own answer to hello; borrowed, NULL before the first one. */
+struct json_object *mv_session_hello(const struct mv_session *s);
+
 enum mv_session_state {
 	MV_SESSION_CONNECTING,	 /* nothing heard yet */
 	MV_SESSION_SYNCING,	 /* hello is in, the first full state is on its way */
@@ -116,6 +119,10 @@ uint64_t mv_session_call(struct mv_session *s, const char *method, struct json_o
  * pages' gen differ even after three tries. At most `limit` elements (0: all). */
 uint64_t mv_session_call_all(struct mv_session *s, const char *method, struct json_object *params,
 			     size_t limit, mv_reply_fn fn, void *user);
+/* The reply as it came, {"id",...,"result"} or {...,"error"}, for those who pass
+ * it on (the hub); `error` only when none came. */
+uint64_t mv_session_call_raw(struct mv_session *s, const char *method, struct json_object *params,
+			     mv_reply_fn fn, void *user);
 /* The callback of that request will not be called any more. */
 void mv_session_cancel(struct mv_session *s, uint64_t request);
 /* For commands: calls and waits. `*result` is the caller's (json_object_put). */

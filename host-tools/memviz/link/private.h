@@ -1,0 +1,144 @@
+/* What the files of the session share. */
+#ifndef MEMVIZ_SESSION_PRIVATE_H
+#define MEMVIZ_SESSION_PRIVATE_H
+
+#include <memviz/base.h>
+#include <memviz/link.h>
+#include <memviz/recording.h>
+#include <memviz/session.h>
+
+/* The kernel's reply cache reaches back so many ids; a repeat must lie inside. */
+#define ID_SPAN	      448
+#define TIMEOUT_US    2000000u
+#define ATTEMPTS      4
+#define WINDOW	      64
+#define RECONNECT_MIN 100000u
+#define RECONNECT_MAX 2000000u
+#define HELLO_US      400000u
+#define RESYNC_GAP_US 250000u
+
+struct request {
+	struct request *next, *prev;
+	uint64_t handle;
+	uint64_t id; /* on the wire; 0 while it waits in the queue */
+	char *method;
+	struct json_object *params;
+	char *text; /* sealed, for repeats */
+	size_t text_len;
+	mv_reply_fn fn;
+	void *user;
+	uint64_t sent_us, first_sent_us;
+	unsigned attempts;
+	bool raw, reads;
+	struct json_object *answer; /* of a replay: ready to be delivered */
+	struct mv_error error;
+};
+
+struct request_list {
+	struct request *first, *last;
+	size_t count;
+};
+
+enum line_state { LINE_CLOSED, LINE_CONNECTING, LINE_HELLO, LINE_UP };
+
+struct rate {
+	uint64_t since_us, rx, tx;
+	double rx_per_s, tx_per_s;
+};
+
+struct replay;
+
+struct mv_session {
+	struct mv_session_options o;
+	struct mv_target target;
+	struct mv_model *model;
+	int epoll, timer, fd;
+	bool want_out;
+
+	enum line_state line;
+	enum mv_session_state state;
+	char message[160];
+	bool fatal; /* `once`: it is over */
+
+	/* line */
+	struct mv_reader *reader;
+	struct mv_buf out;
+	struct mv_seq seq;
+	uint64_t opened_us, last_rx_us, retry_us, retry_pause_us;
+	uint64_t hello_us;
+	unsigned hello_count;
+	char token[33];
+	char session[41];
+	bool had_session;
+	struct json_object *hello;
+	struct mv_session_status counters;
+	struct rate rate;
+
+	/* requests */
+	struct request_list queue, flight, ready;
+	uint64_t next_handle, next_id, burst_us;
+
+	/* watching */
+	unsigned topics, hz;
+	int64_t watch_id; /* -1: none */
+	bool watch_asked;
+	unsigned watch_generation; /* raised when the topics change */
+	unsigned full_seen;	   /* topics whose full state is complete */
+	bool resync;
+	uint64_t resync_us;
+	bool spaces_wanted, spaces_asked, sites_wanted, sites_asked;
+	uint64_t spaces_us, sites_us;
+	bool history_asked;
+	uint64_t history_since_us;
+
+	mv_record_fn record_fn;
+	void *record_user;
+	mv_notify_fn notify_fn;
+	void *notify_user;
+
+	struct mv_recorder *recorder;
+	char recorder_file[256];
+
+	struct replay *replay;
+};
+
+/* session.c */
+void session_say(struct mv_session *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void session_deliver_later(struct mv_session *s, struct request *q);
+void session_arm(struct mv_session *s, uint64_t at_us);
+bool session_live_link(const struct mv_session *s);
+
+/* request.c */
+struct request *request_new(struct mv_session *s, const char *method, struct json_object *params,
+			    mv_reply_fn fn, void *user);
+void request_free(struct request *q);
+void list_add(struct request_list *l, struct request *q);
+void list_take(struct request_list *l, struct request *q);
+void request_finish(struct mv_session *s, struct request_list *from, struct request *q,
+		    struct json_object *reply, const struct mv_error *e);
+void requests_fail(struct mv_session *s, struct request_list *l, enum mv_status status,
+		   const char *why);
+void requests_pump(struct mv_session *s);
+void requests_reply(struct mv_session *s, uint64_t id, struct json_object *reply);
+void requests_unreadable(struct mv_session *s); /* the kernel could not read one */
+void requests_gap(struct mv_session *s);
+void requests_new_session(struct mv_session *s);
+uint64_t requests_timers(struct mv_session *s, uint64_t now);
+bool method_reads(const char *method);
+
+/* sync.c */
+void sync_connected(struct mv_session *s);
+void sync_hello_send(struct mv_session *s);
+void sync_hello_reply(struct mv_session *s, struct json_object *reply);
+void sync_notify(struct mv_session *s, struct json_object *params, uint64_t time_us);
+void sync_gap(struct mv_session *s);
+uint64_t sync_timers(struct mv_session *s, uint64_t now);
+void sync_update_state(struct mv_session *s);
+void sync_watch_changed(struct mv_session *s);
+
+/* replay.c */
+bool replay_open(struct mv_session *s, struct mv_error *e);
+void replay_close(struct mv_session *s);
+uint64_t replay_timers(struct mv_session *s, uint64_t now);
+
+#endif

@@ -1,0 +1,170 @@
+/* Descriptors to targets. All are non-blocking from the first moment. */
+#include <asm/termbits.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <memviz/link.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static int refuse(int fd, const struct mv_target *t, struct mv_error *e)
+{
+	int err = errno;
+	if (fd >= 0)
+		close(fd);
+	if (err == ENOENT || err == ECONNREFUSED)
+		mv_fail(e, MV_LINK, "nobody answers at %s (%s)", t->text, strerror(err));
+	else
+		mv_fail(e, MV_LINK, "%s: %s", t->text, strerror(err));
+	return -1;
+}
+
+static int open_unix(const struct mv_target *t, bool *connecting, struct mv_error *e)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	size_t len = strlen(t->path);
+	char link[64];
+	int dir = -1;
+	/* A socket address holds 107 bytes; a longer path is reached through its folder. */
+	if (len < sizeof a.sun_path) {
+		memcpy(a.sun_path, t->path, len + 1);
+	} else {
+		char folder[sizeof t->path];
+		memcpy(folder, t->path, len + 1);
+		char *slash = strrchr(folder, '/');
+		if (slash) {
+			*slash = 0;
+			dir = open(folder[0] ? folder : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+			snprintf(link, sizeof link, "/proc/self/fd/%d/", dir);
+		}
+		if (dir < 0 || strlen(slash + 1) + strlen(link) >= sizeof a.sun_path) {
+			if (dir >= 0)
+				close(dir);
+			errno = dir < 0 ? errno : ENAMETOOLONG;
+			return refuse(-1, t, e);
+		}
+		strcpy(a.sun_path, link);
+		strcat(a.sun_path, slash + 1);
+	}
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int rc = fd < 0 ? -1 : connect(fd, (struct sockaddr *)&a, sizeof a);
+	int err = errno;
+	if (dir >= 0)
+		close(dir);
+	errno = err;
+	/* EAGAIN: the listener's queue is full; try again later, as if refused. */
+	if (rc != 0)
+		return refuse(fd, t, e);
+	*connecting = false;
+	return fd;
+}
+
+static int open_tcp(const struct mv_target *t, bool *connecting, struct mv_error *e)
+{
+	struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+	struct addrinfo *list = NULL;
+	int rc = getaddrinfo(t->host, t->port, &hints, &list);
+	if (rc != 0) {
+		mv_fail(e, MV_LINK, "%s: %s", t->text, gai_strerror(rc));
+		return -1;
+	}
+	int fd = -1, err = 0;
+	for (struct addrinfo *a = list; a; a = a->ai_next) {
+		fd = socket(a->ai_family, a->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC,
+			    a->ai_protocol);
+		if (fd < 0)
+			continue;
+		int one = 1;
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+		if (connect(fd, a->ai_addr, a->ai_addrlen) == 0 || errno == EINPROGRESS) {
+			*connecting = true;
+			break;
+		}
+		err = errno;
+		close(fd);
+		fd = -1;
+	}
+	freeaddrinfo(list);
+	if (fd < 0) {
+		errno = err;
+		return refuse(-1, t, e);
+	}
+	return fd;
+}
+
+/* Raw 8N1 without flow control at the asked speed; any speed (BOTHER). */
+static bool make_raw(int fd, unsigned baud)
+{
+	struct termios2 s;
+	if (ioctl(fd, TCGETS2, &s) != 0)
+		return false;
+	s.c_iflag = IGNBRK;
+	s.c_oflag = 0;
+	s.c_lflag = 0;
+	s.c_cflag = CS8 | CREAD | CLOCAL;
+	if (baud) {
+		s.c_cflag |= BOTHER;
+		s.c_ispeed = s.c_ospeed = baud;
+	} else {
+		s.c_cflag |= B38400;
+	}
+	s.c_cc[VMIN] = 1;
+	s.c_cc[VTIME] = 0;
+	return ioctl(fd, TCSETS2, &s) == 0;
+}
+
+static int open_tty(const struct mv_target *t, bool *connecting, struct mv_error *e)
+{
+	int fd = open(t->path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return refuse(fd, t, e);
+	if (isatty(fd) && !make_raw(fd, t->kind == MV_TARGET_SERIAL ? t->baud : 0))
+		return refuse(fd, t, e);
+	if (!isatty(fd)) {
+		close(fd);
+		mv_fail(e, MV_LINK, "%s: not a terminal device", t->text);
+		return -1;
+	}
+	*connecting = false;
+	return fd;
+}
+
+static int open_gdb(const struct mv_target *t, bool *connecting, struct mv_error *e)
+{
+	return t->host[0] ? open_tcp(t, connecting, e) : open_unix(t, connecting, e);
+}
+
+static int open_file(const struct mv_target *t, bool *connecting, struct mv_error *e)
+{
+	(void)connecting;
+	mv_fail(e, MV_USAGE, "%s is a recording, not a kernel", t->text);
+	return -1;
+}
+
+int mv_transport_open(const struct mv_target *t, bool *connecting, struct mv_error *e)
+{
+	static int (*const open_by_kind[])(const struct mv_target *, bool *, struct mv_error *) = {
+		[MV_TARGET_UNIX] = open_unix,  [MV_TARGET_TCP] = open_tcp,
+		[MV_TARGET_SERIAL] = open_tty, [MV_TARGET_PTY] = open_tty,
+		[MV_TARGET_FILE] = open_file,  [MV_TARGET_GDB] = open_gdb,
+	};
+	*connecting = false;
+	return open_by_kind[t->kind](t, connecting, e);
+}
+
+enum mv_status mv_transport_connected(int fd, const struct mv_target *t, struct mv_error *e)
+{
+	int err = 0;
+	socklen_t len = sizeof err;
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) != 0)
+		err = errno;
+	if (err)
+		return mv_fail(e, MV_LINK, "nobody answers at %s (%s)", t->text, strerror(err));
+	return MV_OK;
+}
