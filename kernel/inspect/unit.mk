@@ -8,3 +8,17 @@ PROGS += vitrine-model
 vitrine-model.kind  := tool
 vitrine-model.units := inspect
 vitrine-model.srcs  := $I/test/model.c $I/test/vitrine_model.c
+
+inspect.test := $I/test/model.c $I/test/rig.c $I/test/schema.c
+
+PROGS += inspect-json
+inspect-json.kind  := test
+inspect-json.units := inspect
+inspect-json.srcs  := $I/test/model.c $I/test/compare_json.c $I/test/test_json.c
+inspect-json.libs  := -lcmocka -ljson-c -lm
+
+PROGS += inspect-fuzz-json
+inspect-fuzz-json.kind  := fuzz
+inspect-fuzz-json.units := inspect
+inspect-fuzz-json.srcs  := $I/test/model.c $I/test/compare_json.c $I/test/fuzz_json.c
+inspect-fuzz-json.libs  := -ljson-c -lm
