@@ -106,6 +106,17 @@ bool pt_reserve_fill(uint64_t site)
 	return true;
 }
 
+paddr_t pt_reserve_table(unsigned i)
+{
+	mm_irq_t irq = mm_lock_irq(&reserve.lock);
+	const uint64_t *table = reserve.stock.first;
+
+	while (table && i--)
+		table = (const uint64_t *)(uintptr_t)table[0];
+	mm_unlock_irq(&reserve.lock, irq);
+	return table ? mm_virt_to_phys(table) : mm_pa(0);
+}
+
 void pt_reserve_empty(void)
 {
 	uint64_t *table;

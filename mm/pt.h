@@ -140,8 +140,7 @@ struct mm_space {
 	bool patience_lost; // the lock was never let go: the holder is stopped
 	paddr_t root;
 	uint64_t *top;
-	uint64_t tables; // table pages, root included. These four change under the claim
-	uint64_t pinned; // ... of them not from mm_table_alloc
+	uint64_t tables; // table pages, root included; changes under the claim, as does the next
 	uint64_t mapped_bytes;
 	char name[MM_SPACE_NAME_BYTES];
 	struct mm_space *next, *prev; // by id
@@ -196,6 +195,8 @@ void pt_stock_drop(struct pt_stock *stock);
 bool pt_reserve_fill(uint64_t site);
 uint64_t pt_reserve_count(void);
 void pt_reserve_empty(void);
+// The i-th table of the reserve, 0 past its end.
+paddr_t pt_reserve_table(unsigned i);
 
 // --- ranges --------------------------------------------------------------------------
 struct pt_range {

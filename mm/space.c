@@ -455,7 +455,7 @@ enum mm_status mm_space_adopt_kernel(paddr_t root)
 	forget_seen(kernel->top, PT_TOP);
 	if (!pt_reserve_fill(MM_CALLER))
 		return MM_ERR_TABLE_MEM;
-	kernel->tables = kernel->pinned = found.tables;
+	kernel->tables = found.tables;
 	kernel->mapped_bytes = found.bytes;
 	name_set(kernel, "kernel");
 	list_add(kernel);

@@ -3,3 +3,22 @@ mm.SRCS := mm/status.c mm/text.c mm/boot.c mm/frames.c mm/pool.c mm/slab.c mm/sl
 	mm/notes.c mm/hooks.c mm/stat.c mm/query.c mm/visit.c mm/check.c
 mm.SRCS += mm/pgtable.c mm/pgtable_map.c mm/pgtable_unmap.c mm/pgtable_walk.c \
 	mm/pgtable_check.c mm/space.c mm/rmap.c
+
+# Page tables: directed, random against a shadow, threads, fuzz, instruction counts.
+mm.pt_rig := mm/test/pt_rig.c mm/test/pt_rig_host.c mm/test/pt_shadow.c mm/test/port/port_host.c
+PROGS += mm-pgtable
+mm-pgtable.kind := test
+mm-pgtable.units := mm
+mm-pgtable.srcs := mm/test/test_pgtable.c $(mm.pt_rig)
+mm-pgtable.libs := -lcmocka
+
+PROGS += mm-pgtable-random
+mm-pgtable-random.kind := test
+mm-pgtable-random.units := mm
+mm-pgtable-random.srcs := mm/test/test_pgtable_random.c $(mm.pt_rig)
+mm-pgtable-random.libs := -lcmocka
+
+PROGS += mm-pgtable-fuzz
+mm-pgtable-fuzz.kind := fuzz
+mm-pgtable-fuzz.units := mm
+mm-pgtable-fuzz.srcs := mm/test/fuzz_pgtable.c $(mm.pt_rig)
