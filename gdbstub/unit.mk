@@ -36,3 +36,12 @@ $(BUILD)/gdbstub-program.elf: gdbstub/test/program.S
 $(BUILD)/gdbstub-program.bin: $(BUILD)/gdbstub-program.elf
 	$(Q)$(OBJCOPY) -O binary -j .text $< $@
 EXTRA_ALL += $(BUILD)/gdbstub-program.bin
+
+PROGS += gdbstub-fuzz-smoke
+gdbstub-fuzz-smoke.kind  := test
+gdbstub-fuzz-smoke.units := gdbstub
+gdbstub-fuzz-smoke.srcs  := gdbstub/test/test_fuzz_smoke.c gdbstub/test/fuzz_session.c \
+	$(gdbstub.mock)
+gdbstub-fuzz-smoke.libs  := -lcmocka
+
+TAP_TESTS += gdbstub/test/sessions.bats

@@ -26,6 +26,7 @@
 #define LINE_VECTOR (TRAP_FIRST_INTERRUPT + 4) /* COM1 and COM3 share ISA line 4 */
 #define RS	    0x1e
 #define CTRL_C	    0x03
+#define BREATHS	    32 /* between two looks at an idle line: a virtual one is served by others */
 
 static struct stub_target target;
 static trap_handler_fn line_handler; /* the driver's */
@@ -162,7 +163,7 @@ int gdbstub_port_read_byte(void *context, bool wait)
 			return byte;
 		if (byte < 0 && !wait)
 			return GDBSTUB_LINE_LOST;
-		if (byte < 0)
+		for (int i = 0; byte < 0 && i < BREATHS; i++)
 			cpu_relax();
 	}
 }
@@ -227,11 +228,35 @@ void gdbstub_port_end(void *context, enum gdbstub_end how)
 
 /* ---- monitor ---- */
 
+#define WIRE_BYTES_MAX (UINT64_C(16) << 20)
+
 static char answer[65536];
 
 static void print(struct gdbstub *stub, const char *text)
 {
 	gdbstub_print(stub, text, strlen(text));
+}
+
+/*
+ * Sends bytes that no debugger heeds (it skips what stands between packets), in bursts and nothing
+ * else: what the line carries at best, to measure transfers against.
+ */
+static bool monitor_wire(struct gdbstub *stub, const char *argument)
+{
+	static const char filler[1024] = {[0 ... 1023] = '~'};
+	uint64_t bytes;
+
+	if (!parse_size(argument, &bytes) || bytes > WIRE_BYTES_MAX) {
+		print(stub, "wire takes a number of bytes up to 16M\n");
+		return false;
+	}
+	for (uint64_t left = bytes; left;) {
+		size_t piece = left < sizeof(filler) ? (size_t)left : sizeof(filler);
+
+		uart_write_polled(target.uart, filler, piece);
+		left -= piece;
+	}
+	return true;
 }
 
 static bool monitor_help(struct gdbstub *stub)
@@ -263,6 +288,8 @@ bool gdbstub_port_monitor(void *context, struct gdbstub *stub, const char *comma
 	(void)context;
 	if (!strcmp(command, "help"))
 		return monitor_help(stub);
+	if (!strncmp(command, "wire ", 5))
+		return monitor_wire(stub, command + 5);
 	if (!insp) {
 		print(stub, "no inspector is running (inspect=off, or no line for it)\n");
 		return false;
