@@ -238,7 +238,7 @@ static int check_crc(struct insp_call *call, const struct request *r, const stru
 		want[i] = "0123456789abcdef"[sum & 15];
 	if (memcmp(want, text + crc->start, 8) != 0) {
 		return insp_fail(call, INSP_E_PARSE,
-				 "wrong crc: the record has %.8s, its bytes give %.*s",
+				 "wrong crc: the record has %.*s, its bytes give %.*s", 8,
 				 text + crc->start, 8, want);
 	}
 	return 0;

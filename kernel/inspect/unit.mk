@@ -22,3 +22,9 @@ inspect-fuzz-json.kind  := fuzz
 inspect-fuzz-json.units := inspect
 inspect-fuzz-json.srcs  := $I/test/model.c $I/test/compare_json.c $I/test/fuzz_json.c
 inspect-fuzz-json.libs  := -ljson-c -lm
+
+PROGS += inspect-link
+inspect-link.kind  := test
+inspect-link.units := inspect
+inspect-link.srcs  := $(inspect.test) $I/test/test_link.c
+inspect-link.libs  := -lcmocka -ljson-c -lz

@@ -102,9 +102,9 @@ static bool check_properties(struct json_object *schema, struct json_object *v, 
 	}
 	struct json_object *required = json_object_object_get(schema, "required");
 	for (size_t i = 0; required && i < json_object_array_length(required); i++) {
-		const char *name = json_object_get_string(json_object_array_get_idx(required, i));
-		if (!json_object_object_get_ex(v, name, NULL))
-			return wrong(p, name);
+		const char *need = json_object_get_string(json_object_array_get_idx(required, i));
+		if (!json_object_object_get_ex(v, need, NULL))
+			return wrong(p, need);
 	}
 	return true;
 }
