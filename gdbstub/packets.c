@@ -115,6 +115,7 @@ static bool packet_finish(struct gdbstub *stub, enum reply reply)
 		return stop_resume(stub);
 	case REPLY_NOTHING:
 	default:
+		stub->tx_len = 0;
 		return false;
 	}
 }

@@ -122,6 +122,18 @@ static void nak_repeats_the_reply(void **state)
 	CHECK_REPLY(2, "QC1");
 }
 
+static void nak_of_no_reply_repeats_nothing(void **state)
+{
+	(void)state;
+	session_open(&s);
+	session_packet(&s, "R00");
+	session_raw(&s, "-", 1);
+	session_packet(&s, "qC");
+	session_play(&s);
+	assert_int_equal(s.count, 1);
+	CHECK_REPLY(0, "QC1");
+}
+
 static void small_answers(void **state)
 {
 	(void)state;
@@ -884,6 +896,7 @@ int main(void)
 		T(reconnect_drops_breakpoints),
 		T(error_text_only_when_offered),
 		T(nak_repeats_the_reply),
+		T(nak_of_no_reply_repeats_nothing),
 		T(small_answers),
 		T(why_has_thread_core_and_registers),
 		T(all_registers),
