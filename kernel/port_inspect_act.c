@@ -108,10 +108,10 @@ static enum insp_status act_alloc_pages(struct insp_act *act)
 						     act->flags & PAGE_ATTR_KNOWN, &pa);
 	struct Page *page = NULL;
 
-	if (status == MM_OK && !act->dry_run) {
+	/* A real request may also get what is idle in caches: only it can tell. */
+	if ((status == MM_OK || status == MM_ERR_NO_RUN) && !act->dry_run) {
 		page = alloc_pages(zone, (int)act->num, act->flags & PAGE_ATTR_KNOWN);
-		if (!page)
-			status = MM_ERR_NO_RUN;
+		status = page ? MM_OK : MM_ERR_NO_RUN;
 	}
 	if (status != MM_OK)
 		return refuse(act, status);

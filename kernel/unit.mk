@@ -1,6 +1,6 @@
 # The kernel: its own sources, the two links that make the ELF file, the ISO, and host tests.
 # Portable units that are linked in: each needs its kernel/port_*.c.
-kernel.units := mm
+kernel.units := mm inspect gdbstub
 
 kernel.SRCS :=
 # boot and x86
@@ -32,6 +32,9 @@ kernel.SRCS += $(workload.programs) kernel/workload/manager.c
 
 # the kernel's side of the units, and tests of them inside the kernel
 kernel.SRCS += kernel/port_mm.c
+kernel.SRCS += kernel/port_inspect.c kernel/port_inspect_visit.c kernel/port_inspect_act.c \
+	kernel/port_inspect_link.c
+kernel.SRCS += kernel/port_gdbstub.c kernel/port_gdbstub_memory.c kernel/port_gdbstub_state.c
 kernel.SRCS += kernel/selftest/mm_bench.c kernel/selftest/mm_memory.c kernel/selftest/mm_tables.c
 
 LD ?= ld

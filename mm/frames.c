@@ -485,6 +485,34 @@ struct Page *alloc_pages(unsigned int zone_select, int num, ul flags)
 	return hand_out(zone, page, (unsigned)num, flags);
 }
 
+// Where a run of `count` would come from; MM_NIL bits are never given out. What is idle in caches
+// does not count: a real request would collect it, a question must not.
+static bool would_take(unsigned zone_nr, unsigned count, paddr_t *address)
+{
+	struct zone *zone = &mm_zones[zone_nr];
+	struct Page *page = count == 1 ? mm_peek(mm_port_cpu()->frame[zone_nr]) : NULL;
+
+	if (!page) {
+		mm_irq_t irq = mm_lock_irq(&zone->lock);
+		uint32_t bit = find_run(zone, count);
+
+		mm_unlock_irq(&zone->lock, irq);
+		page = bit == MM_NIL ? NULL : &zone->pages[bit];
+	}
+	if (page && address)
+		*address = mm_page_to_phys(page);
+	return page != NULL;
+}
+
+enum mm_status mm_query_alloc_pages(unsigned int zone_select, int num, ul flags, paddr_t *address)
+{
+	enum mm_status status = validate(zone_select, num, flags);
+
+	if (status != MM_OK)
+		return status;
+	return would_take(zone_index[zone_select], (unsigned)num, address) ? MM_OK : MM_ERR_NO_RUN;
+}
+
 // --- free_pages
 // -----------------------------------------------------------------------------------------
 static bool page_is_ours(const struct Page *page)

@@ -64,6 +64,13 @@ static void start_devices(void)
 	vserial_init();
 }
 
+/* The lines through which the outside sees, changes and debugs us. */
+static void open_the_glass(void)
+{
+	port_gdbstub_init();
+	port_inspect_init();
+}
+
 static void report_ready(void)
 {
 	char protections[128];
@@ -79,6 +86,7 @@ _Noreturn void kernel_main(void)
 	start_memory();
 	start_time_and_threads();
 	start_devices();
+	open_the_glass();
 	report_ready();
 	if (kernel_params.selftest)
 		selftest_run_all(kernel_params.selftest_pattern);
