@@ -54,6 +54,134 @@ SELFTEST(uart_absent_ports_are_refused, "uart.absent")
 		  "impossible rates are taken");
 }
 
+/* COM4 may have an echo at its other end (kernel/drivers/test/uart.bats gives it one). */
+enum { COM4 = 3 };
+
+static uint8_t pattern_byte(uint64_t position)
+{
+	return (uint8_t)(position * 0x9e3779b97f4a7c15ull >> 56);
+}
+
+static bool has_echo(void)
+{
+	uint64_t deadline_us = time_now_us() + 300000;
+	uint8_t byte = '?';
+
+	if (!uart_present(COM4))
+		return false;
+	uart_write(COM4, &byte, 1);
+	while (time_now_us() < deadline_us) {
+		if (uart_read(COM4, &byte, 1) == 1)
+			return true;
+		thread_sleep_us(1000);
+	}
+	return false;
+}
+
+static void send_pattern(uint64_t from, size_t len)
+{
+	uint8_t block[512];
+
+	for (size_t i = 0; i < len; i++)
+		block[i] = pattern_byte(from + i);
+	uart_write_all(COM4, block, len);
+}
+
+/* Compares what came; returns how much, or -1 at a wrong byte. */
+static int64_t check_pattern(uint64_t from)
+{
+	uint8_t block[512];
+	size_t got = uart_read(COM4, block, sizeof(block));
+
+	for (size_t i = 0; i < got; i++) {
+		if (!ST_EXPECT(block[i] == pattern_byte(from + i), "byte %llu is wrong",
+			       (unsigned long long)(from + i)))
+			return -1;
+	}
+	return (int64_t)got;
+}
+
+SELFTEST_TIMED(uart_echoes, "uart.echo", 60000)
+{
+	enum { BYTES = 1 << 18, WINDOW = 4096, PIECE = 512 };
+	uint64_t sent = 0, received = 0, deadline_us = time_now_us() + 50000000;
+	struct uart_stats before, after;
+
+	if (!has_echo()) {
+		selftest_skip("nobody echoes on COM4");
+		return;
+	}
+	uart_get_stats(COM4, &before);
+	while (received < BYTES && time_now_us() < deadline_us) {
+		int64_t got;
+
+		if (sent < BYTES && sent - received < WINDOW) {
+			send_pattern(sent, PIECE);
+			sent += PIECE;
+		}
+		got = check_pattern(received);
+		if (got < 0)
+			return;
+		received += (uint64_t)got;
+		if (got == 0)
+			thread_sleep_us(200);
+	}
+	ST_EQUAL(received, BYTES);
+	uart_get_stats(COM4, &after);
+	ST_EQUAL(after.rx_bytes - before.rx_bytes, BYTES);
+	ST_EQUAL(after.rx_overruns_chip, before.rx_overruns_chip);
+	ST_EQUAL(after.rx_overruns_ring, before.rx_overruns_ring);
+	ST_EXPECT(after.interrupts > before.interrupts, "it came without interrupts");
+}
+
+static uint64_t hooked;
+static bool take_zeros(uint8_t byte, void *context)
+{
+	*(uint64_t *)context += byte == 0;
+	return byte == 0;
+}
+
+static void wait_for_bytes(uint64_t total)
+{
+	uint64_t deadline_us = time_now_us() + 20000000;
+	struct uart_stats stats = {0};
+
+	while (stats.rx_bytes < total && time_now_us() < deadline_us) {
+		thread_sleep_us(1000);
+		uart_get_stats(COM4, &stats);
+	}
+	ST_EXPECT(stats.rx_bytes >= total, "%llu of %llu came", (unsigned long long)stats.rx_bytes,
+		  (unsigned long long)total);
+}
+
+/* A hook sees bytes before the ring; a ring that nobody reads counts what it has to drop. */
+SELFTEST_TIMED(uart_hooks_and_overruns, "uart.hook_and_overrun", 60000)
+{
+	enum { EXTRA = 1000 };
+	static uint8_t block[UART_RX_BYTES + EXTRA];
+	struct uart_stats before, after;
+
+	if (!has_echo()) {
+		selftest_skip("nobody echoes on COM4");
+		return;
+	}
+	uart_get_stats(COM4, &before);
+	hooked = 0;
+	uart_set_receive_hook(COM4, take_zeros, &hooked);
+	uart_write_all(COM4, "a\0b\0\0c", 6);
+	wait_for_bytes(before.rx_bytes + 6);
+	uart_set_receive_hook(COM4, NULL, NULL);
+	ST_EQUAL(hooked, 3);
+	ST_EXPECT(uart_read(COM4, block, 10) == 3 && memcmp(block, "abc", 3) == 0, "not abc");
+
+	memset(block, 'x', sizeof(block));
+	uart_write_all(COM4, block, sizeof(block));
+	wait_for_bytes(before.rx_bytes + 6 + sizeof(block));
+	uart_get_stats(COM4, &after);
+	ST_EQUAL(after.rx_overruns_ring - before.rx_overruns_ring, EXTRA);
+	ST_EQUAL(uart_read(COM4, block, sizeof(block)), UART_RX_BYTES);
+}
+
 SELFTEST(pci_finds_the_host_bridge, "pci.walk")
 {
 	const struct pci_device *bridge = pci_get(0);
@@ -86,11 +214,6 @@ static void echo_wakeup(void *context)
 {
 	(void)context;
 	semaphore_up(&echo_event);
-}
-
-static uint8_t pattern_byte(uint64_t position)
-{
-	return (uint8_t)(position * 0x9e3779b97f4a7c15ull >> 56);
 }
 
 /* Reads what is there and compares; false at the first wrong byte. */

@@ -30,7 +30,7 @@ struct uart_stats {
 	bool fifo; /* a 16550A with working FIFOs */
 };
 
-/* Probes all four ports; 115200 8N1, FIFOs on where they work, polled. Needs nothing. */
+/* Probes all four ports; 115200 8N1, FIFOs on where they work, polled. After cpu_init(). */
 void uart_init_early(void);
 /* Turns to interrupts; after the interrupt controller works. */
 void uart_init_interrupts(void);
