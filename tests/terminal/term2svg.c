@@ -326,32 +326,33 @@ static bool drawn(wchar_t ch)
 	return (ch >= 0x2500 && ch <= 0x258f) || (ch >= 0x2800 && ch <= 0x28ff);
 }
 
-/* A run of letters with one look as one text element of a fixed width. */
+static bool blank(wchar_t ch)
+{
+	return ch == L' ' || !ch;
+}
+
+/* A run of letters with one look, up to the next two blanks, as one text of a fixed width. */
 static int text_run(int row, int col, double x, double y)
 {
 	const struct cell *first = &screen.cell[row][col];
+	const struct cell *line = screen.cell[row];
 	struct color fg, bg;
 	int end = col;
 
+	if (blank(first->ch) && !first->pen.underline)
+		return col + 1;
 	colors_of(first, &fg, &bg);
-	while (end < screen.cols && !drawn(screen.cell[row][end].ch) &&
-	       like(first, &screen.cell[row][end]))
+	while (end < screen.cols && !drawn(line[end].ch) && like(first, &line[end]) &&
+	       !(!first->pen.underline && line[end].ch == L' ' &&
+		 (end + 1 >= screen.cols || line[end + 1].ch == L' ')))
 		end++;
-	int trim = end;
-
-	while (trim > col &&
-	       (screen.cell[row][trim - 1].ch == L' ' || !screen.cell[row][trim - 1].ch) &&
-	       !first->pen.underline)
-		trim--;
-	if (trim == col)
-		return end;
 	printf("<text x=\"%.2f\" y=\"%.2f\" textLength=\"%.2f\" fill=\"#%02x%02x%02x\"%s%s>", x,
-	       y + BASELINE, (trim - col) * CELL_W, fg.r, fg.g, fg.b,
+	       y + BASELINE, (end - col) * CELL_W, fg.r, fg.g, fg.b,
 	       first->pen.bold ? " font-weight=\"bold\"" : "",
 	       first->pen.underline ? " text-decoration=\"underline\"" : "");
-	for (int i = col; i < trim; i++)
-		if (screen.cell[row][i].ch)
-			put_char(screen.cell[row][i].ch);
+	for (int i = col; i < end; i++)
+		if (line[i].ch)
+			put_char(line[i].ch);
 	puts("</text>");
 	return end;
 }

@@ -181,7 +181,8 @@ struct mv_app {
 	size_t hot_count;
 	struct mv_rect timeline_bar;
 
-	struct mv_ask acting; /* the command or form that runs */
+	struct mv_ask symbols; /* trace.sites, from which the model learns names */
+	struct mv_ask acting;  /* the command or form that runs */
 	struct mv_tui_options options;
 	const char *colors_name;
 	uint64_t now_us; /* CLOCK_MONOTONIC at the beginning of this round */
@@ -256,6 +257,8 @@ int mv_wrap(struct mv_canvas *c, struct mv_rect r, enum mv_style st, const char 
 bool mv_pa_of(const struct mv_model *m, uint64_t va, uint64_t *pa);
 /* The direct map's address of @pa; 0 when it is not mapped there. */
 uint64_t mv_va_of(const struct mv_model *m, uint64_t pa);
+/* A time in whole seconds: "7 s", "03:25"; returns out. */
+char *mv_age(uint64_t us, char *out, size_t size);
 const char *mv_zone_name(const struct mv_model *m, uint64_t pa);
 /* "ZONE_NORMAL" -> "NORMAL", "ZONE_UNMAPPED_IN_PGT" -> "UNMAPPED". */
 const char *mv_zone_short(const char *name);

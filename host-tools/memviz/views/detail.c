@@ -441,8 +441,7 @@ static void diff_draw(struct mv_view *v, struct mv_rect r)
 	mv_textf(&a->canvas, head.row, head.col + 1, ST_TEXT,
 		 "%zu differences since the mark at %s, %s ago. x marks anew", p->count,
 		 mv_format_clock(a->mark_time_us, clock, sizeof(clock)),
-		 mv_format_duration((a->now_us - a->mark_at_us) / 1000000 * 1000000, age,
-				    sizeof(age)));
+		 mv_age(a->now_us - a->mark_at_us, age, sizeof(age)));
 	if (!p->count) {
 		mv_note(a, r, "Nothing has changed since the mark.");
 		return;

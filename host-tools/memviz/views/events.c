@@ -106,7 +106,7 @@ void mv_event_draw(struct mv_app *a, struct mv_rect line, const struct mv_event 
 
 	if (selected)
 		mv_fill(c, line, L' ', ST_SELECT);
-	if (line.cols >= 34)
+	if (line.cols >= 45)
 		col = mv_textf(c, line.row, col, dim, "%8.3f ", (double)e->t_us / 1e6);
 	mv_event_name(e, name, sizeof(name));
 	mv_text_fit(c, line.row, col, 11, true, st, name);

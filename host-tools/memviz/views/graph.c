@@ -5,17 +5,6 @@
 
 #include <math.h>
 
-wchar_t mv_braille(int left, int right)
-{
-	/* Dots from the bottom up: left column 7 3 2 1, right column 8 6 5 4. */
-	static const unsigned char lefts[] = {0x00, 0x40, 0x44, 0x46, 0x47};
-	static const unsigned char rights[] = {0x00, 0x80, 0xa0, 0xb0, 0xb8};
-
-	left = left < 0 ? 0 : left > 4 ? 4 : left;
-	right = right < 0 ? 0 : right > 4 ? 4 : right;
-	return (wchar_t)(0x2800 | lefts[left] | rights[right]);
-}
-
 size_t mv_graph_points(int cols, bool ascii)
 {
 	return cols <= 0 ? 0 : (size_t)cols * (ascii ? 1 : 2);
@@ -31,18 +20,42 @@ static int height_of(double v, double top, int steps)
 	return h > steps ? steps : h < 0 ? 0 : h;
 }
 
-static int dots_in_row(int height, int rows_below, int per_row)
+/*
+ * The dots of one column of a cell, as bits 0 (lowest) to 3: solid up to @lower, above it every
+ * other dot, and solid again at the top, so that the outline stands out from the filling.
+ */
+static unsigned dots(int height, int lower, int rows_below, int column)
 {
-	int d = height - rows_below * per_row;
+	unsigned set = 0;
 
-	return d < 0 ? 0 : d > per_row ? per_row : d;
+	for (int i = 0; i < 4; i++) {
+		int y = rows_below * 4 + i;
+		bool line = y == height - 1, solid = y < lower;
+
+		if (y < height && (line || solid || (y + column) % 2))
+			set |= 1u << i;
+	}
+	return set;
 }
 
-static wchar_t ascii_cell(int dots)
+static wchar_t braille_of(unsigned left, unsigned right)
 {
-	static const char fill[] = " .:|#";
+	/* From the bottom up: left column dots 7 3 2 1, right column 8 6 5 4. */
+	static const unsigned char lefts[] = {0x40, 0x04, 0x02, 0x01};
+	static const unsigned char rights[] = {0x80, 0x20, 0x10, 0x08};
+	unsigned cell = 0x2800;
 
-	return (wchar_t)fill[dots];
+	for (int i = 0; i < 4; i++)
+		cell |= (left >> i & 1 ? lefts[i] : 0u) | (right >> i & 1 ? rights[i] : 0u);
+	return (wchar_t)cell;
+}
+
+static wchar_t ascii_cell(int height, int rows_below)
+{
+	static const char fill[] = " .-=#";
+	int n = height - rows_below * 4;
+
+	return (wchar_t)(n >= 5 ? ':' : fill[n < 0 ? 0 : n]);
 }
 
 static void graph_column(struct mv_canvas *c, struct mv_rect r, int col, struct mv_point left,
@@ -50,13 +63,14 @@ static void graph_column(struct mv_canvas *c, struct mv_rect r, int col, struct 
 {
 	int steps = r.rows * 4;
 	int hl = height_of(left.total, top, steps), hr = height_of(right.total, top, steps);
-	int lower = height_of(right.lower > left.lower ? right.lower : left.lower, top, steps);
+	int ll = height_of(left.lower, top, steps), lr = height_of(right.lower, top, steps);
+	int lower = lr > ll ? lr : ll;
 
 	for (int i = 0; i < r.rows; i++) {
-		int dl = dots_in_row(hl, i, 4), dr = dots_in_row(hr, i, 4);
-		wchar_t ch = c->ascii ? ascii_cell(dr) : mv_braille(dl, dr);
+		unsigned dl = dots(hl, ll, i, 0), dr = dots(hr, lr, i, 1);
+		wchar_t ch = c->ascii ? ascii_cell(hr, i) : braille_of(dl, dr);
 
-		if (dl || dr)
+		if (hl > i * 4 || hr > i * 4)
 			mv_put(c, r.row + r.rows - 1 - i, col, ch, st[lower >= i * 4 + 2]);
 	}
 }

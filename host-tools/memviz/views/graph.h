@@ -19,8 +19,6 @@ void mv_graph(struct mv_canvas *c, struct mv_rect r, const struct mv_point *poin
 	      double top, enum mv_style total_style, enum mv_style lower_style);
 /* Dot columns of a graph of @cols columns: 2 a column in braille, 1 in ASCII. */
 size_t mv_graph_points(int cols, bool ascii);
-/* The braille cell with the lowest @left and @right dots (0..4) of its two columns set. */
-wchar_t mv_braille(int left, int right);
 /* A round number not below @v that reads well on an axis (1, 1.5, 2, 3, 4, 6, 8 times 2^10n for
  * bytes, times 10^n for counts). */
 double mv_nice_ceiling(double v, bool bytes);

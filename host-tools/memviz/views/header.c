@@ -8,7 +8,8 @@
 
 static const char *const long_names[SCREENS] = {"Overview",    "Memory map", "Slabs",
 						"Page tables", "Sites",	     "Log"};
-static const char *const short_names[SCREENS] = {"Over", "Map", "Slabs", "Tables", "Sites", "Log"};
+static const char *const short_names[SCREENS] = {"Overview", "Map",   "Slabs",
+						 "Tables",   "Sites", "Log"};
 
 static void add_hot(struct mv_app *a, int row, int from, int to, int key)
 {
@@ -28,7 +29,7 @@ static enum mv_style link_words(const struct mv_app *a, char *out, size_t size)
 	const char *dot = mv_glyph_str(GL_LIVE, a->ascii);
 	char age[32], rate[32];
 
-	mv_format_duration(a->link.silent_us / 1000000 * 1000000, age, sizeof(age));
+	mv_age(a->link.silent_us, age, sizeof(age));
 	switch (a->link.state) {
 	case MV_SESSION_LIVE:
 		if (a->frozen) {
@@ -116,8 +117,7 @@ static void draw_facts(struct mv_app *a, struct mv_rect line)
 	snprintf(part, sizeof(part), "%s %s", m->hello.known ? m->hello.name : "no kernel yet",
 		 m->hello.version);
 	add(text, sizeof(text), room, mv_format_safe(part, safe, sizeof(safe)));
-	snprintf(part, sizeof(part), "up %s",
-		 mv_format_duration(m->uptime_us / 1000000 * 1000000, num, sizeof(num)));
+	snprintf(part, sizeof(part), "up %s", mv_age(m->uptime_us, num, sizeof(num)));
 	add(text, sizeof(text), room, part);
 	snprintf(part, sizeof(part), "gen %s", mv_format_count(m->gen, num, sizeof(num)));
 	add(text, sizeof(text), room, part);
@@ -143,8 +143,7 @@ static void draw_facts(struct mv_app *a, struct mv_rect line)
 	add(text, sizeof(text), room, mv_format_safe(part, safe, sizeof(safe)));
 	mv_text_fit(&a->canvas, line.row, line.col, line.cols, false, ST_BAR, text);
 	if (a->mark && !a->replaying) {
-		mv_format_duration((a->now_us - a->mark_at_us) / 1000000 * 1000000, num,
-				   sizeof(num));
+		mv_age(a->now_us - a->mark_at_us, num, sizeof(num));
 		snprintf(part, sizeof(part), "x marked %s ago ", num);
 		mv_text_right(&a->canvas, line.row, line.col, line.cols, ST_BAR_STRONG, part);
 	} else if (a->mark) {
@@ -178,20 +177,21 @@ static void draw_hints(struct mv_app *a, struct mv_rect line)
 	/* Help and quit always show: their room is set aside. */
 	int reserve = 16;
 
-	mv_fill(&a->canvas, line, L' ', ST_BAR);
+	mv_fill(&a->canvas, line, L' ', ST_HINT);
 	for (size_t i = 0; i < n; i++) {
 		const struct mv_binding *b = hints[i];
 		bool always = b->action == ACT_HELP || b->action == ACT_QUIT;
 		int width = mv_text_width(b->label) + mv_text_width(b->hint) + 4;
 
-		if (col + width > line.cols - (always ? 0 : reserve))
+		if (col + width > line.cols - (always ? 0 : reserve) ||
+		    (b->action == ACT_BACK && !mv_app_view(a)->below))
 			continue;
 		int from = col;
 
 		mv_put(&a->canvas, line.row, col++, L' ', ST_BAR_KEY);
 		col = mv_text(&a->canvas, line.row, col, ST_BAR_KEY, b->label);
 		mv_put(&a->canvas, line.row, col++, L' ', ST_BAR_KEY);
-		col = mv_text(&a->canvas, line.row, col, ST_BAR, b->hint) + 1;
+		col = mv_text(&a->canvas, line.row, col, ST_HINT, b->hint) + 1;
 		add_hot(a, line.row, from, col - 1, b->keys[0]);
 	}
 }

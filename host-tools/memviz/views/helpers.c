@@ -118,6 +118,15 @@ uint64_t mv_va_of(const struct mv_model *m, uint64_t pa)
 	return DIRECT_MAP + pa;
 }
 
+char *mv_age(uint64_t us, char *out, size_t size)
+{
+	if (us < 60000000)
+		snprintf(out, size, "%llu s", (unsigned long long)(us / 1000000));
+	else
+		mv_format_duration(us / 1000000 * 1000000, out, size);
+	return out;
+}
+
 const char *mv_zone_name(const struct mv_model *m, uint64_t pa)
 {
 	const struct mv_frame_run *run = mv_model_frame_at(m, pa);

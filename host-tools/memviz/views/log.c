@@ -76,7 +76,7 @@ static void event_words(const struct mv_model *m, const struct mv_event *e, char
 	mv_event_amount(e, amount, sizeof(amount));
 	mv_event_site(m, e, site, sizeof(site));
 	mv_event_place(m, e, place, sizeof(place));
-	snprintf(out, size, "0x%llx  %s%s%s%s%s", (unsigned long long)e->addr, amount,
+	snprintf(out, size, "0x%-16llx %10s%s%s%s%s", (unsigned long long)e->addr, amount,
 		 *site ? "  by " : "", site, *place ? "  " : "", place);
 }
 

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define CELL_COLS_MAX 4
+
 struct map {
 	struct mv_view view;
 	struct mv_grid grid;
@@ -182,8 +184,10 @@ static void detail(struct mv_app *a, struct map *p, struct mv_rect *r)
 	mv_cut_top(r, row - r->row);
 	mv_text(&a->canvas, r->row, r->col, ST_DIM, "attributes");
 	mv_cut_top(r, 1);
-	mv_cut_left(r, 2);
-	mv_cut_top(r, mv_wrap(&a->canvas, *r, ST_TEXT, attr));
+	struct mv_rect indented = *r;
+
+	mv_cut_left(&indented, 2);
+	mv_cut_top(r, mv_wrap(&a->canvas, indented, ST_TEXT, attr));
 }
 
 static void zones_panel(struct mv_app *a, struct mv_rect *r)
@@ -193,7 +197,7 @@ static void zones_panel(struct mv_app *a, struct mv_rect *r)
 	if (r->rows < (int)a->model->zone_count * 2 + 3)
 		return;
 	mv_cut_top(r, 1);
-	mv_text(&a->canvas, r->row, r->col, ST_TITLE, "Zones begin at");
+	mv_text(&a->canvas, r->row, r->col, ST_TITLE, "Zones, by initial in the margin");
 	mv_cut_top(r, 1);
 	for (size_t i = 0; i < a->model->zone_count; i++) {
 		const struct mv_zone *z = &a->model->zones[i];
@@ -239,9 +243,8 @@ static void draw_cell(struct mv_app *a, struct map *p, int row, int col)
 		st = ST_CHANGED;
 	if (row == p->row && col == p->col)
 		st = ST_CURSOR;
-	mv_put(&a->canvas, y, x, letter, st);
-	for (int i = 1; i < p->cell_cols; i++)
-		mv_put(&a->canvas, y, x + i, L' ', st);
+	for (int i = 0; i < p->cell_cols; i++)
+		mv_put(&a->canvas, y, x + i, i == (p->cell_cols - 1) / 2 ? letter : L' ', st);
 }
 
 static void draw_folded(struct mv_app *a, struct map *p, int row, const struct mv_grid_line *line)
@@ -269,8 +272,12 @@ static void draw_margin(struct mv_app *a, struct map *p, int row, int margin)
 	}
 	if (least == UINT64_MAX)
 		return;
-	mv_textf(&a->canvas, y, p->area.col - margin, ST_ADDR, "0x%0*llx", margin - 3,
+	mv_textf(&a->canvas, y, p->area.col - margin, ST_ADDR, "0x%0*llx", margin - 5,
 		 (unsigned long long)(least * MV_FRAME_BYTES));
+	const char *zone = mv_zone_name(a->model, least * MV_FRAME_BYTES);
+
+	if (!strncmp(zone, "ZONE_", 5))
+		mv_put(&a->canvas, y, p->area.col - 2, (wchar_t)zone[5], ST_DIM);
 }
 
 static int margin_of(const struct mv_model *m)
@@ -281,27 +288,36 @@ static int margin_of(const struct mv_model *m)
 
 	while (digits < 16 && end >> (digits * 4))
 		digits++;
-	return digits + 3;
+	return digits + 5;
 }
 
-/* Wide cells where the whole machine fits with them, else narrower ones. */
-static void choose_cells(struct map *p, const struct mv_model *m, int rows, int cols)
+/* Frames of the machine, from physical 0 on. */
+static uint64_t machine_frames(const struct mv_model *m)
 {
-	for (p->cell_cols = 3; p->cell_cols > 1; p->cell_cols--) {
-		int n = cols / p->cell_cols / 8 * 8;
+	const struct mv_frame_run *last = &m->frames[m->frame_run_count - 1];
 
-		if (n < 8)
-			continue;
-		mv_grid_layout(&p->grid, m, rows, n, 0, p->hilbert);
-		if (p->grid.per_cell == 1)
-			break;
+	return last->pa / MV_FRAME_BYTES + last->count;
+}
+
+/*
+ * How many cells a row takes and how wide they are. A power of two keeps the addresses in the
+ * margin round: the smallest with which the whole machine fits, drawn as wide as there is room.
+ * Where none fits, as many narrow cells as there is room for, and more frames a cell.
+ */
+static int choose_cells(struct map *p, const struct mv_model *m, int rows, int cols)
+{
+	uint64_t frames = machine_frames(m);
+	int n = 8;
+
+	while (n < cols && (uint64_t)n * (uint64_t)rows < frames)
+		n *= 2;
+	if (n <= cols) {
+		p->cell_cols = cols / n > CELL_COLS_MAX ? CELL_COLS_MAX : cols / n;
+		return n;
 	}
-	int n = cols / p->cell_cols;
-
-	if (p->grid.per_cell > 8 && cols / 2 >= 32)
-		n = cols / (p->cell_cols = 2);
-	n = n >= 8 ? n / 8 * 8 : n;
-	mv_grid_layout(&p->grid, m, rows, n, p->per_cell, p->hilbert);
+	p->cell_cols = (uint64_t)(cols / 8 * 8) * (uint64_t)rows >= frames || cols < 64 ? 1 : 2;
+	n = cols / p->cell_cols;
+	return n >= 8 ? n / 8 * 8 : n;
 }
 
 static void draw_grid(struct mv_app *a, struct map *p, struct mv_rect r)
@@ -310,7 +326,9 @@ static void draw_grid(struct mv_app *a, struct map *p, struct mv_rect r)
 
 	mv_cut_left(&r, margin + 1);
 	p->area = r;
-	choose_cells(p, a->model, r.rows, r.cols);
+	int cols = choose_cells(p, a->model, r.rows, r.cols);
+
+	mv_grid_layout(&p->grid, a->model, r.rows, cols, p->per_cell, p->hilbert);
 	if (p->at >= p->grid.frames)
 		p->at = p->grid.frames - 1;
 	p->at = p->at / p->grid.per_cell * p->grid.per_cell;
@@ -326,7 +344,7 @@ static void draw_grid(struct mv_app *a, struct map *p, struct mv_rect r)
 			draw_cell(a, p, row, col);
 	}
 	a->cursor_row = p->area.row + p->row;
-	a->cursor_col = p->area.col + p->col * p->cell_cols;
+	a->cursor_col = p->area.col + p->col * p->cell_cols + (p->cell_cols - 1) / 2;
 }
 
 /* The first place worth looking at: the first frame in use. */
@@ -354,10 +372,7 @@ static void draw(struct mv_view *v, struct mv_rect r)
 	}
 	place(a, p);
 	struct mv_rect words = mv_cut_top(&r, a->room == ROOM_TINY ? 1 : 2);
-	uint64_t end = a->model->frames[a->model->frame_run_count - 1].pa / MV_FRAME_BYTES +
-		       a->model->frames[a->model->frame_run_count - 1].count;
-
-	mv_kind_count(a->model, 0, end, counts);
+	mv_kind_count(a->model, 0, machine_frames(a->model), counts);
 	if (a->room >= ROOM_MEDIUM) {
 		struct mv_rect side = mv_cut_right(&r, 38);
 

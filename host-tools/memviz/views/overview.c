@@ -4,6 +4,7 @@
 #include "events.h"
 #include "glyph.h"
 #include "graph.h"
+#include "history.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,8 +56,28 @@ static void draw_figure(struct mv_app *a, struct mv_rect line, const struct figu
 		      mv_format_size(f->bytes, size, sizeof(size)));
 	double percent = total ? 100.0 * (double)f->bytes / (double)total : 0;
 
-	snprintf(size, sizeof(size), percent < 9.95 ? "%.1f%%" : "%.0f%%", percent);
+	snprintf(size, sizeof(size), percent < 99.95 ? "%.1f%%" : "%.0f%%", percent);
 	mv_text_right(&a->canvas, line.row, line.col + line.cols - 5, 5, ST_DIM, size);
+}
+
+static void draw_bar_legend(struct mv_app *a, struct mv_rect r)
+{
+	static const struct {
+		enum mv_style style;
+		const char *name;
+	} parts[] = {
+		{ST_G_USED,   "frames"},
+		       {ST_G_SHARED, "shared"},
+		{ST_G_CACHE,  "slabs" }
+	     };
+	int col = r.col;
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		mv_put(&a->canvas, r.row, col, mv_glyph(GL_FULL, a->ascii), parts[i].style);
+		col = mv_text(&a->canvas, r.row, col + 2, ST_DIM, parts[i].name) + 3;
+	}
+	mv_put(&a->canvas, r.row, col, mv_glyph(GL_TROUGH, a->ascii), ST_G_TROUGH);
+	mv_text(&a->canvas, r.row, col + 2, ST_DIM, "free");
 }
 
 static void draw_stat(struct mv_app *a, struct mv_rect r)
@@ -89,8 +110,8 @@ static void draw_stat(struct mv_app *a, struct mv_rect r)
 	struct mv_rect line = mv_cut_top(&in, 1);
 
 	mv_bar(&a->canvas, line.row, line.col, line.cols, parts, 3, s->total);
-	if (in.rows > 7)
-		mv_cut_top(&in, 1);
+	if (in.rows > 8)
+		draw_bar_legend(a, mv_cut_top(&in, 2));
 	for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]) && in.rows > 0; i++)
 		draw_figure(a, mv_cut_top(&in, 1), &figures[i], s->total);
 }
@@ -106,7 +127,7 @@ static double sum_allocs(const struct mv_sample *s)
 	return n;
 }
 
-static struct mv_point point_of(const struct mv_sample *s, enum graph_mode mode)
+static struct mv_point point_of(const struct mv_sample *s, int mode)
 {
 	const struct mv_stat *m = &s->stat;
 
@@ -116,47 +137,6 @@ static struct mv_point point_of(const struct mv_sample *s, enum graph_mode mode)
 		return (struct mv_point){(double)(m->cache_used + m->cache_free),
 					 (double)m->cache_used};
 	return (struct mv_point){sum_allocs(s), 0};
-}
-
-/* The shortest step with which @n columns reach back over the history. */
-static uint64_t step_for(uint64_t span_us, size_t n)
-{
-	static const uint64_t steps[] = {250000, 500000, 1000000, 2000000, 5000000, 10000000};
-	size_t i = 0;
-
-	while (i + 1 < sizeof(steps) / sizeof(steps[0]) && steps[i] * n < span_us)
-		i++;
-	return steps[i];
-}
-
-/* Samples to one point a step, oldest first; returns how many. The samples come when something
- * changed, so each holds until the next one. */
-static size_t resample(const struct mv_app *a, enum graph_mode mode, struct mv_point *out, size_t n,
-		       uint64_t *step_us)
-{
-	size_t have = mv_shown_samples(a), k = n;
-
-	if (!have || !n)
-		return 0;
-	uint64_t first = mv_model_sample(a->live, 0)->time_us;
-	uint64_t end = mv_model_sample(a->live, have - 1)->time_us;
-
-	if (a->model->time_us > end)
-		end = a->model->time_us;
-	*step_us = step_for(end - first, n);
-	end = end / *step_us * *step_us + *step_us;
-	size_t i = have - 1;
-	while (k > 0) {
-		uint64_t t = end - (n - k) * *step_us;
-
-		while (i > 0 && mv_model_sample(a->live, i)->time_us > t)
-			i--;
-		if (mv_model_sample(a->live, i)->time_us > t)
-			break;
-		out[--k] = point_of(mv_model_sample(a->live, i), mode);
-	}
-	memmove(out, out + k, (n - k) * sizeof(*out));
-	return n - k;
 }
 
 static size_t to_rates(struct mv_point *p, size_t n, uint64_t step_us)
@@ -169,7 +149,7 @@ static size_t to_rates(struct mv_point *p, size_t n, uint64_t step_us)
 	return n ? n - 1 : 0;
 }
 
-static void draw_history(struct mv_app *a, struct overview *o, struct mv_rect r)
+static void draw_history(struct mv_app *a, enum graph_mode mode, struct mv_rect r)
 {
 	static const char *const names[] = {"In use", "Slab memory", "kmalloc/s"};
 	struct mv_point points[POINTS_MAX];
@@ -180,23 +160,23 @@ static void draw_history(struct mv_app *a, struct overview *o, struct mv_rect r)
 	char title[128], high[32], span[32];
 
 	want = want < POINTS_MAX - 1 ? want : POINTS_MAX - 1;
-	size_t n = resample(a, o->graph, points, want + (o->graph == GRAPH_RATE), &step);
+	size_t n = mv_history(a, point_of, mode, points, want + (mode == GRAPH_RATE), &step);
 
-	if (o->graph == GRAPH_RATE)
+	if (mode == GRAPH_RATE)
 		n = to_rates(points, n, step);
 	for (size_t i = 0; i < n; i++)
 		if (points[i].total > top)
 			top = points[i].total;
-	top = mv_nice_ceiling(top, o->graph != GRAPH_RATE);
-	if (o->graph == GRAPH_RATE)
+	top = mv_nice_ceiling(top * 1.05, mode != GRAPH_RATE);
+	if (mode == GRAPH_RATE)
 		mv_format_short(top, high, sizeof(high));
 	else
 		mv_format_size((uint64_t)top, high, sizeof(high));
-	snprintf(title, sizeof(title), "%s: 0 to %s, last %s", names[o->graph], high,
-		 mv_format_duration(want * step, span, sizeof(span)));
+	snprintf(title, sizeof(title), "%s: 0 to %s, last %s", names[mode], high,
+		 mv_age(want * step, span, sizeof(span)));
 	struct mv_rect in = mv_panel(a, r, title);
 
-	mv_graph(&a->canvas, in, points, n, top, o->graph == GRAPH_RATE ? ST_G_FREE : ST_G_USED,
+	mv_graph(&a->canvas, in, points, n, top, mode == GRAPH_RATE ? ST_G_FREE : ST_G_USED,
 		 ST_G_CACHE);
 	if (!n)
 		mv_note(a, in, "The history begins now.");
@@ -222,13 +202,9 @@ static void draw_zone(struct mv_app *a, struct overview *o, struct mv_rect line,
 	mv_format_size(z->used * MV_FRAME_BYTES, used, sizeof(used));
 	mv_format_size(z->free * MV_FRAME_BYTES, free_text, sizeof(free_text));
 	snprintf(text, sizeof(text), "%10s used %10s free", used, free_text);
-	int bar = line.cols - 11 - 33;
 	bool wide = line.cols >= 100;
+	int bar = line.cols - (wide ? 72 : line.cols >= 70 ? 53 : 44);
 
-	if (wide)
-		bar -= 30;
-	else if (line.cols >= 70)
-		bar -= 10;
 	if (bar > 0)
 		mv_bar(&a->canvas, line.row, line.col + 11, bar, parts, 2, usable);
 	int col = mv_text(&a->canvas, line.row, line.col + 12 + (bar > 0 ? bar : 0), ST_TEXT, text);
@@ -300,7 +276,7 @@ static void draw_cache(struct mv_app *a, struct overview *o, struct mv_rect line
 
 static void draw_caches(struct mv_app *a, struct overview *o, struct mv_rect r)
 {
-	struct mv_rect in = mv_panel(a, r, "Busiest caches: objects in use, memory, rate");
+	struct mv_rect in = mv_panel(a, r, "Busiest caches");
 
 	order_caches(a, o);
 	o->drawn[PART_CACHES] = in;
@@ -357,11 +333,16 @@ static void draw(struct mv_view *v, struct mv_rect r)
 		draw_caches(a, o, r);
 		return;
 	}
-	int top_rows = a->room == ROOM_SMALL ? 8 : r.rows * 2 / 5 < 10 ? 10 : r.rows * 2 / 5;
+	int top_rows = a->room == ROOM_SMALL ? 8 : r.rows * 2 / 5 < 12 ? r.rows * 2 / 5 : 12;
 	struct mv_rect top = mv_cut_top(&r, top_rows);
 
-	draw_stat(a, mv_cut_left(&top, a->room == ROOM_SMALL ? 42 : top.cols * 2 / 5));
-	draw_history(a, o, top);
+	draw_stat(a, mv_cut_left(&top, a->room == ROOM_SMALL   ? 42
+				       : a->room == ROOM_LARGE ? 60
+							       : 48));
+	if (a->room == ROOM_LARGE)
+		draw_history(a, o->graph == GRAPH_RATE ? GRAPH_USED : GRAPH_RATE,
+			     mv_cut_right(&top, top.cols / 2));
+	draw_history(a, o->graph, top);
 	draw_zones(a, o, mv_cut_top(&r, zones + frame));
 	draw_caches(a, o, mv_cut_left(&r, a->room == ROOM_SMALL ? 42 : r.cols * 2 / 5));
 	draw_events(a, o, r);

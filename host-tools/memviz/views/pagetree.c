@@ -7,6 +7,7 @@
 #define LOW_BITS       0xffffffffffffull
 #define DIRECT_MAP     0xffff800000000000ull
 #define DIRECT_MAP_END 0xffffa00000000000ull
+#define FIRST_ROWS     64
 #define KERNEL_HALF    0xffff800000000000ull
 
 const char *const mv_level_names[5] = {"", "PT", "PD", "PDPT", "PML4"};
@@ -182,6 +183,19 @@ void mv_tree_set(struct mv_tree *t, const struct mv_tree_row *row, bool open)
 	for (size_t i = 0; i < t->opened_count; i++)
 		if (t->opened[i].va == row->va && t->opened[i].level == row->level)
 			t->opened[i--] = t->opened[--t->opened_count];
+}
+
+void mv_tree_open_top(struct mv_tree *t, const struct mv_space *s)
+{
+	for (int level = 4; level > 2; level--) {
+		mv_tree_build(t, s);
+		if (t->count > FIRST_ROWS)
+			return;
+		for (size_t i = 0; i < t->count; i++)
+			if (!t->row[i].leaf && t->row[i].level == level)
+				open_entry(t, t->row[i].va, level);
+	}
+	mv_tree_build(t, s);
 }
 
 void mv_tree_open_to(struct mv_tree *t, uint64_t va)

@@ -38,6 +38,8 @@ void mv_tree_build(struct mv_tree *t, const struct mv_space *s);
 void mv_tree_free(struct mv_tree *t);
 /* Opens or closes the table at @row; rebuild after it. */
 void mv_tree_set(struct mv_tree *t, const struct mv_tree_row *row, bool open);
+/* Opens the upper levels, as long as the rows stay few: a first look. Builds. */
+void mv_tree_open_top(struct mv_tree *t, const struct mv_space *s);
 /* Opens every table on the way to @va; rebuild after it. */
 void mv_tree_open_to(struct mv_tree *t, uint64_t va);
 /* The row that shows @va as closely as the open tables allow; count when none does. */

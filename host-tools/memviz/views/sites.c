@@ -102,7 +102,7 @@ static void site_text(void *ctx, size_t i, int col, char *out, size_t size)
 		break;
 	case S_OLDEST:
 		if (s->oldest_us)
-			mv_format_duration(s->oldest_us / 1000000 * 1000000, out, size);
+			mv_age(s->oldest_us, out, size);
 		else
 			snprintf(out, size, "-");
 		break;

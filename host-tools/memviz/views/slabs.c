@@ -4,6 +4,7 @@
 #include "curve.h"
 #include "glyph.h"
 #include "graph.h"
+#include "history.h"
 #include "slabdata.h"
 
 #include <json-c/json.h>
@@ -152,6 +153,39 @@ static void caches_summary(struct mv_app *a, struct mv_rect line)
 		       used + free_bytes);
 }
 
+#define POINTS_MAX 1024
+
+static struct mv_point used_point(const struct mv_sample *s, int cache)
+{
+	return (struct mv_point){(double)s->cache_used[cache], 0};
+}
+
+/* The selected cache over time, under the table, where there is room. */
+static void cache_history(struct mv_view *v, struct mv_rect r)
+{
+	struct mv_app *a = v->app;
+	size_t i = mv_table_current(&((struct caches *)v)->table);
+	struct mv_point points[POINTS_MAX];
+	char title[96], size[32], high[32], span[32];
+	size_t want = mv_graph_points(r.cols - 4, a->ascii);
+	uint64_t step;
+	double top = 1;
+
+	if (i >= a->model->cache_count)
+		return;
+	want = want < POINTS_MAX ? want : POINTS_MAX;
+	size_t n = mv_history(a, used_point, (int)i, points, want, &step);
+
+	for (size_t k = 0; k < n; k++)
+		top = points[k].total > top ? points[k].total : top;
+	top = mv_nice_ceiling(top, false);
+	snprintf(title, sizeof(title), "Objects of %s in use: 0 to %s, last %s",
+		 mv_format_size(a->model->caches[i].size, size, sizeof(size)),
+		 mv_format_count((uint64_t)top, high, sizeof(high)),
+		 mv_age(want * step, span, sizeof(span)));
+	mv_graph(&a->canvas, mv_panel(a, r, title), points, n, top, ST_G_CACHE, ST_G_CACHE);
+}
+
 /* How full each cache is, as bars beside the table, where there is room. */
 static void caches_draw(struct mv_view *v, struct mv_rect r)
 {
@@ -164,9 +198,11 @@ static void caches_draw(struct mv_view *v, struct mv_rect r)
 		return;
 	}
 	caches_summary(a, mv_cut_top(&r, 1));
+	mv_table_update(t, &rows);
+	if (r.rows >= 17 + 7)
+		cache_history(v, mv_cut_bottom(&r, r.rows - 18));
 	mv_cut_left(&r, 1);
 	mv_cut_right(&r, 1);
-	mv_table_update(t, &rows);
 	struct mv_rect bars = {0};
 
 	if (r.cols >= 150)

@@ -15,6 +15,7 @@ enum mv_style {
 	ST_ADDR,
 	ST_BAR,	       /* header and footer bars */
 	ST_BAR_STRONG, /* what stands out in them */
+	ST_HINT,       /* what a key of the footer does */
 	ST_BAR_KEY,    /* a key in the footer */
 	ST_BAR_WARN,
 	ST_TAB, /* the screen that is open, in the header */

@@ -8,9 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COLUMNS_MAX 16
-#define GAP	    2
-#define CELL_BYTES  256
+#define COLUMNS_MAX   16
+#define GAP	      2
+#define FLEXIBLE_MORE 26
+#define CELL_BYTES    256
 
 void mv_table_init(struct mv_table *t, const struct mv_column *columns, int count, int sort,
 		   bool down)
@@ -145,6 +146,9 @@ void mv_table_widths(const struct mv_table *t, int cols, int *widths)
 		if (widths[i] && t->columns[i].flexible) {
 			int more = (cols - need) / flexible--;
 
+			/* The last column may run on; another would tear the line apart. */
+			if (i + 1 < t->column_count && more > FLEXIBLE_MORE)
+				more = FLEXIBLE_MORE;
 			widths[i] += more;
 			need += more;
 		}
@@ -167,8 +171,8 @@ static void draw_head(struct mv_table *t, struct mv_canvas *c, struct mv_rect r,
 			mv_text_fit(c, r.row, col, widths[i], false, ST_TITLE, title);
 		if (t->sort == i) {
 			int w = mv_text_width(title);
-			int at = t->columns[i].right ? col - 1
-						     : col + (w < widths[i] ? w : widths[i]);
+			int shown = w < widths[i] ? w : widths[i];
+			int at = t->columns[i].right ? col + widths[i] - shown - 1 : col + shown;
 
 			mv_put(c, r.row, at < r.col ? col : at, mark, ST_TITLE);
 		}

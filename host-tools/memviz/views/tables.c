@@ -69,8 +69,11 @@ static void follow(struct mv_view *v)
 	}
 	t->rev = m->rev[MV_PART_MAPPINGS];
 	t->marked_model = m;
+	if (t->marked_space != s->id && !t->tree.opened_count && s->map_count)
+		mv_tree_open_top(&t->tree, s);
+	else
+		mv_tree_build(&t->tree, s);
 	t->marked_space = s->id;
-	mv_tree_build(&t->tree, s);
 }
 
 static void mark_words(uint8_t mark, char *out, size_t size)
@@ -532,7 +535,7 @@ static bool find(struct mv_view *v, const char *words, int by)
 static void open_tables(struct mv_view *v, const struct mv_thing *t)
 {
 	(void)t;
-	self(v)->space = -1;
+	self(v)->space = self(v)->marked_space = -1;
 	mv_table_init(&self(v)->table, range_columns, 7, R_VA, false);
 }
 
