@@ -1,5 +1,6 @@
 /* The command line: parsing by getopt_long, help, and the way out. */
 #include <ctype.h>
+#include <errno.h>
 #include <getopt.h>
 #include <inspect/protocol.h>
 #include <locale.h>
@@ -16,6 +17,7 @@
 #define OPTION_BASE 1000 /* what getopt_long returns for row i: OPTION_BASE + i */
 
 volatile int cmd_stopped;
+bool cmd_pipe_closed;
 
 int cmd_fail(const struct mv_error *e)
 {
@@ -256,8 +258,11 @@ void cmd_catch_signals(void)
 /* A full disk or a closed pipe must not pass for success. */
 static int flush_output(int status)
 {
+	errno = 0;
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return status;
+	if (errno == EPIPE || cmd_pipe_closed)
+		return status; /* who read it has seen enough */
 	if (status == MV_OK) {
 		fputs("memviz: the output could not be written\n", stderr);
 		status = MV_USAGE;

@@ -13,7 +13,7 @@ static void make_metrics(struct cmd *c, const struct mv_model *m, struct mv_buf 
 {
 	struct mv_session_status st;
 	mv_session_status(c->s, &st);
-	export_openmetrics(m, st.target, true, out);
+	export_openmetrics(m, st.target, true, METRICS_BOTH, out);
 }
 
 static void make_svg(struct cmd *c, const struct mv_model *m, struct mv_buf *out)

@@ -81,37 +81,60 @@ static void zone_metrics(const struct mv_model *m, struct mv_buf *b)
 	}
 }
 
-static void cache_family(const struct mv_model *m, struct mv_buf *b, const char *name,
-			 const char *type, const char *unit, const char *help, size_t offset)
+/* What a counter is called is the one thing in which the two formats differ:
+ * OpenMetrics types the family `x` with samples `x_total`, the older text format
+ * types `x_total`. Without a type both read it alike. */
+static void counter_head(struct mv_buf *b, const char *name, const char *help,
+			 enum metrics_flavor flavor)
 {
-	bool counter = strcmp(type, "counter") == 0;
-	family(b, name, type, unit, help);
+	const char *suffix = flavor == METRICS_OPEN ? "" : "_total";
+	if (flavor != METRICS_BOTH)
+		mv_buf_printf(b, "# TYPE %s%s counter\n", name, suffix);
+	mv_buf_printf(b, "# HELP %s%s %s\n", name, suffix, help);
+}
+
+static void cache_samples(const struct mv_model *m, struct mv_buf *b, const char *name,
+			  const char *suffix, size_t offset)
+{
 	for (size_t i = 0; i < m->cache_count; i++) {
 		uint64_t n;
 		memcpy(&n, (const char *)&m->caches[i] + offset, sizeof n);
-		mv_buf_printf(b, "%s%s{size=\"%" PRIu64 "\"} %" PRIu64 "\n", name,
-			      counter ? "_total" : "", m->caches[i].size, n);
+		mv_buf_printf(b, "%s%s{size=\"%" PRIu64 "\"} %" PRIu64 "\n", name, suffix,
+			      m->caches[i].size, n);
 	}
 }
 
-static void cache_metrics(const struct mv_model *m, struct mv_buf *b)
+static const struct {
+	const char *name, *unit, *help; /* unit NULL: a counter */
+	size_t offset;
+} cache_families[] = {
+	{"vitrine_cache_used_objects",  "objects", "Objects of a slab cache in use.",
+	 offsetof(struct mv_cache,										     used)	},
+	{"vitrine_cache_free_objects",  "objects", "Objects of a slab cache that are free.",
+	 offsetof(struct mv_cache,										     free)	},
+	{"vitrine_cache_slabs",		"",	    "Slabs of a cache.",			 offsetof(struct mv_cache, slabs) },
+	{"vitrine_cache_backing_bytes", "bytes",	 "Memory behind a slab cache.",
+	 offsetof(struct mv_cache,										     bytes) },
+	{"vitrine_cache_allocs",	 NULL,      "Allocations since boot.",
+	 offsetof(struct mv_cache,										     allocs)},
+	{"vitrine_cache_frees",		NULL,      "Frees since boot.",			   offsetof(struct mv_cache, frees) },
+	{"vitrine_cache_failures",	   NULL,	 "Allocations that failed since boot.",
+	 offsetof(struct mv_cache,										     failed)},
+};
+
+static void cache_metrics(const struct mv_model *m, struct mv_buf *b, enum metrics_flavor flavor)
 {
-	if (!m->cache_count)
-		return;
-	cache_family(m, b, "vitrine_cache_used_objects", "gauge", "objects",
-		     "Objects of a slab cache in use.", offsetof(struct mv_cache, used));
-	cache_family(m, b, "vitrine_cache_free_objects", "gauge", "objects",
-		     "Objects of a slab cache that are free.", offsetof(struct mv_cache, free));
-	cache_family(m, b, "vitrine_cache_slabs", "gauge", "", "Slabs of a cache.",
-		     offsetof(struct mv_cache, slabs));
-	cache_family(m, b, "vitrine_cache_backing_bytes", "gauge", "bytes",
-		     "Memory behind a slab cache.", offsetof(struct mv_cache, bytes));
-	cache_family(m, b, "vitrine_cache_allocs", "counter", "", "Allocations since boot.",
-		     offsetof(struct mv_cache, allocs));
-	cache_family(m, b, "vitrine_cache_frees", "counter", "", "Frees since boot.",
-		     offsetof(struct mv_cache, frees));
-	cache_family(m, b, "vitrine_cache_failures", "counter", "",
-		     "Allocations that failed since boot.", offsetof(struct mv_cache, failed));
+	for (size_t i = 0; m->cache_count && i < sizeof cache_families / sizeof *cache_families;
+	     i++) {
+		bool counter = !cache_families[i].unit;
+		if (counter)
+			counter_head(b, cache_families[i].name, cache_families[i].help, flavor);
+		else
+			family(b, cache_families[i].name, "gauge", cache_families[i].unit,
+			       cache_families[i].help);
+		cache_samples(m, b, cache_families[i].name, counter ? "_total" : "",
+			      cache_families[i].offset);
+	}
 }
 
 static void space_metrics(const struct mv_model *m, struct mv_buf *b)
@@ -134,14 +157,16 @@ static void space_metrics(const struct mv_model *m, struct mv_buf *b)
 	}
 }
 
-void export_openmetrics(const struct mv_model *m, const char *target, bool up, struct mv_buf *out)
+void export_openmetrics(const struct mv_model *m, const char *target, bool up,
+			enum metrics_flavor flavor, struct mv_buf *out)
 {
 	family(out, "memviz_up", "gauge", "", "1 while the kernel answers.");
 	mv_buf_text(out, "memviz_up{target=\"");
 	label(out, target);
 	mv_buf_printf(out, "\"} %d\n", up);
 	if (m->hello.known) {
-		family(out, "vitrine_build", "info", "", "The kernel that answers.");
+		family(out, "vitrine_build_info", "gauge", "",
+		       "The kernel that answers; always 1.");
 		mv_buf_text(out, "vitrine_build_info{name=\"");
 		label(out, m->hello.name);
 		mv_buf_text(out, "\",version=\"");
@@ -152,7 +177,7 @@ void export_openmetrics(const struct mv_model *m, const char *target, bool up, s
 	}
 	stat_metrics(m, out);
 	zone_metrics(m, out);
-	cache_metrics(m, out);
+	cache_metrics(m, out, flavor);
 	space_metrics(m, out);
 	mv_buf_text(out, "# EOF\n");
 }

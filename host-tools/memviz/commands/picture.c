@@ -108,7 +108,7 @@ static double section_title(const struct mv_model *m, struct mv_buf *b, double y
 	char line[256], up[32], clock[32];
 	snprintf(line, sizeof line, "%s %s", h->name[0] ? h->name : "kernel", h->version);
 	text_at(b, MARGIN, y + 22, "title", line);
-	snprintf(line, sizeof line, "build %.16s   %u CPU%s   generation %" PRIu64 "   %s%s   %s",
+	snprintf(line, sizeof line, "build %.16s · %u CPU%s · generation %" PRIu64 " · %s%s · %s",
 		 h->build_id[0] ? h->build_id : "?", h->cpus, h->cpus == 1 ? "" : "s", m->gen,
 		 m->uptime_us ? "up " : "",
 		 m->uptime_us ? mv_format_duration(m->uptime_us, up, sizeof up) : "",

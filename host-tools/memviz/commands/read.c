@@ -467,6 +467,9 @@ static void print_sites(struct cmd *c, json *r)
 		table_cell(t, text_of(o, INSP_F_SYMBOL));
 	}
 	table_print(t, c, 0, stdout);
+	if (!length(list))
+		puts("no sites: attribution is off, or began after the last allocation "
+		     "(memviz call trace.start)");
 }
 
 int command_sites(struct cmd *c)

@@ -16,7 +16,9 @@
 #include <sys/socket.h>
 
 #define LISTEN_DEFAULT "127.0.0.1:9400"
-#define OPENMETRICS    "application/openmetrics-text; version=1.0.0; charset=utf-8"
+#define OPENMETRICS    "application/openmetrics-text"
+#define OPEN_TYPE      OPENMETRICS "; version=1.0.0; charset=utf-8"
+#define TEXT_TYPE      "text/plain; version=0.0.4; charset=utf-8"
 
 static enum MHD_Result reply(struct MHD_Connection *connection, unsigned code, const char *type,
 			     const char *text, size_t len)
@@ -63,8 +65,12 @@ static enum MHD_Result answer(void *user, struct MHD_Connection *connection, con
 	bool up = st.state == MV_SESSION_LIVE && !st.stalled;
 	const struct mv_model *m = mv_session_model(c->s);
 	struct mv_model none = {.hello = nobody};
-	export_openmetrics(up ? m : &none, st.target, up, &b);
-	enum MHD_Result result = reply(connection, MHD_HTTP_OK, OPENMETRICS, b.data, b.len);
+	const char *accept = MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
+							 MHD_HTTP_HEADER_ACCEPT);
+	bool open = accept && strstr(accept, OPENMETRICS);
+	export_openmetrics(up ? m : &none, st.target, up, open ? METRICS_OPEN : METRICS_TEXT, &b);
+	enum MHD_Result result = reply(connection, MHD_HTTP_OK, open ? OPEN_TYPE : TEXT_TYPE,
+				       b.data, b.len);
 	mv_buf_free(&b);
 	return result;
 }

@@ -1,4 +1,5 @@
 /* watch and record: what goes on, as lines or into a file. */
+#include <errno.h>
 #include <inttypes.h>
 #include <json-c/json.h>
 #include <memviz/base.h>
@@ -30,7 +31,7 @@ static int run_for(struct cmd *c, uint64_t us, void (*turn)(struct cmd *))
 		poll(&p, 1, left > 200000 ? 200 : (int)(left / 1000 + 1));
 		mv_session_process(c->s);
 		if (ferror(stdout))
-			return MV_OK; /* the reader has seen enough */
+			return MV_OK;
 		mv_session_status(c->s, &st);
 		if (st.state == MV_SESSION_LOST || st.state == MV_SESSION_INCOMPATIBLE) {
 			mv_fail(&c->error, MV_LINK, "%s: %s", st.target, st.message);
@@ -46,7 +47,8 @@ static void print_update(void *user, struct json_object *params, uint64_t time_u
 	(void)user;
 	(void)time_us;
 	puts(mv_json_line(params));
-	fflush(stdout);
+	if (fflush(stdout) != 0 && errno == EPIPE)
+		cmd_pipe_closed = true;
 }
 
 int command_watch(struct cmd *c)

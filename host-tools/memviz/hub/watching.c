@@ -120,9 +120,12 @@ static void send_full(struct hub *h, struct client *c, struct watch *w, unsigned
 	} else {
 		data = mv_model_topic(h->m, topic);
 	}
-	w->owed.event_number = h->m->events_seen;
-	w->owed.events_lost = h->m->events_dropped;
-	w->owed.log_seq = newest_log(h->m);
+	if (bit == MV_TOPIC_EVENTS) {
+		w->owed.event_number = h->m->events_seen;
+		w->owed.events_lost = h->m->events_dropped;
+	}
+	if (bit == MV_TOPIC_LOG)
+		w->owed.log_seq = newest_log(h->m);
 	if (data)
 		send_state(h, c, w, topic, true, data);
 	json_object_put(data);

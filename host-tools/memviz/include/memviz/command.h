@@ -119,6 +119,8 @@ void cmd_progress_end(void);
 /* True once SIGINT, SIGTERM or SIGHUP came; installed by cmd_catch_signals(). */
 extern volatile int cmd_stopped;
 void cmd_catch_signals(void);
+/* Set by who met EPIPE on stdout and ends because of it. */
+extern bool cmd_pipe_closed;
 
 /* ---- tables ---- */
 
@@ -137,7 +139,11 @@ void summary_print(struct cmd *c, const struct mv_model *m, FILE *out);
 struct mv_buf;
 void export_svg(const struct mv_model *m, struct mv_buf *out);
 void export_html(const struct mv_model *m, struct mv_buf *out);
-void export_openmetrics(const struct mv_model *m, const char *target, bool up, struct mv_buf *out);
+/* METRICS_BOTH reads the same for parsers of OpenMetrics and of the older text
+ * format (its counters carry no type); the others are exactly one of the two. */
+enum metrics_flavor { METRICS_OPEN, METRICS_TEXT, METRICS_BOTH };
+void export_openmetrics(const struct mv_model *m, const char *target, bool up,
+			enum metrics_flavor flavor, struct mv_buf *out);
 
 /* ---- the commands ---- */
 
