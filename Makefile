@@ -129,7 +129,7 @@ define flavor_rule
 $(BUILD)/obj/$1/%.o: %.c $(FLAGS_STAMP) | $(GENERATED)
 	$$(call say,CC.$1,$$<)
 	$$(Q)mkdir -p $$(@D) && $$(call flavor_cc,$1) $(HOST_FLAGS) $(flags.$1) \
-		$$(call roots,$$<,host) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $$< -o $$@
+		$$(call roots,$$<,host) $$(CPPFLAGS) $(CFLAGS) -MMD -MP -c $$< -o $$@
 endef
 FLAVORS := plain asan tsan fuzz pic
 $(foreach f,$(FLAVORS),$(eval $(call flavor_rule,$f)))

@@ -149,6 +149,20 @@ struct mm_space {
 
 extern struct mm_space mm_kernel_space;
 
+#define PT_BUCKETS 64u
+
+struct pt_spaces {
+	struct mm_lock lock; // the lists, users, active, and the kernel half of roots
+	struct mm_space *by_id[PT_BUCKETS];
+	struct mm_space *by_root[PT_BUCKETS];
+	struct mm_space *first, *last; // ascending ids
+	uint32_t next_id;
+	bool adopted;
+	bool patience_lost; // as in struct mm_space
+	uint32_t changing;  // operations that may hold tables which nothing points to
+};
+extern struct pt_spaces mm_spaces;
+
 // The space with this id, held until pt_space_put(); NULL with the reason.
 struct mm_space *pt_space_get(uint32_t id, enum mm_status *status);
 // The id of the space with this root table (a physical or a direct-map address),
@@ -163,6 +177,17 @@ void pt_space_put(struct mm_space *space);
 static inline struct mm_space *pt_owner(struct mm_space *space, uint64_t va)
 {
 	return pt_is_kernel_va(va) ? &mm_kernel_space : space;
+}
+
+// Between these two, tables may be taken that nothing points to yet.
+static inline void pt_change_begin(void)
+{
+	__atomic_fetch_add(&mm_spaces.changing, 1u, __ATOMIC_ACQ_REL);
+}
+
+static inline void pt_change_end(void)
+{
+	__atomic_fetch_sub(&mm_spaces.changing, 1u, __ATOMIC_ACQ_REL);
 }
 
 // One thread at a time changes a space. Interrupts stay on; may wait.

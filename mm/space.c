@@ -8,30 +8,22 @@
 
 #include <string.h>
 
-#define BUCKETS	      64u
 #define PATIENCE      (1u << 20) // turns of a waiting loop: tens of ms
 #define PATIENCE_LOST 64u
 
 struct mm_space mm_kernel_space;
 
-static struct {
-	struct mm_lock lock; // the lists, users, active, and the kernel half of roots
-	struct mm_space *by_id[BUCKETS];
-	struct mm_space *by_root[BUCKETS];
-	struct mm_space *first, *last; // ascending ids
-	uint32_t next_id;
-	bool adopted;
-} spaces;
+struct pt_spaces mm_spaces;
 
 // --- lists ---------------------------------------------------------------------------
 static struct mm_space **root_bucket(paddr_t root)
 {
-	return &spaces.by_root[(root.value >> PAGE_4K_SHIFT) % BUCKETS];
+	return &mm_spaces.by_root[(root.value >> PAGE_4K_SHIFT) % PT_BUCKETS];
 }
 
 static struct mm_space *find_id(uint32_t id)
 {
-	struct mm_space *space = spaces.by_id[id % BUCKETS];
+	struct mm_space *space = mm_spaces.by_id[id % PT_BUCKETS];
 
 	while (space && space->id != id)
 		space = space->same_id;
@@ -49,22 +41,22 @@ static struct mm_space *find_root(paddr_t root)
 
 static void list_add(struct mm_space *space)
 {
-	struct mm_space **id_bucket = &spaces.by_id[space->id % BUCKETS];
+	struct mm_space **id_bucket = &mm_spaces.by_id[space->id % PT_BUCKETS];
 	struct mm_space **bucket = root_bucket(space->root);
 
 	space->same_id = *id_bucket;
 	*id_bucket = space;
 	space->same_root = *bucket;
 	*bucket = space;
-	space->prev = spaces.last;
+	space->prev = mm_spaces.last;
 	space->next = NULL;
-	*(spaces.last ? &spaces.last->next : &spaces.first) = space;
-	spaces.last = space;
+	*(mm_spaces.last ? &mm_spaces.last->next : &mm_spaces.first) = space;
+	mm_spaces.last = space;
 }
 
 static void list_remove(struct mm_space *space)
 {
-	struct mm_space **link = &spaces.by_id[space->id % BUCKETS];
+	struct mm_space **link = &mm_spaces.by_id[space->id % PT_BUCKETS];
 
 	while (*link != space)
 		link = &(*link)->same_id;
@@ -73,8 +65,8 @@ static void list_remove(struct mm_space *space)
 	while (*link != space)
 		link = &(*link)->same_root;
 	*link = space->same_root;
-	*(space->prev ? &space->prev->next : &spaces.first) = space->next;
-	*(space->next ? &space->next->prev : &spaces.last) = space->prev;
+	*(space->prev ? &space->prev->next : &mm_spaces.first) = space->next;
+	*(space->next ? &space->next->prev : &mm_spaces.last) = space->prev;
 }
 
 // --- waiting, but not for the dead -------------------------------------------------------
@@ -111,16 +103,14 @@ void pt_look_unlock(struct mm_space *space, bool locked, mm_irq_t irq)
 
 static bool list_lock(mm_irq_t *irq)
 {
-	static bool patience_lost;
-
 	*irq = mm_port_irq_save();
-	return lock_patiently(&spaces.lock, &patience_lost);
+	return lock_patiently(&mm_spaces.lock, &mm_spaces.patience_lost);
 }
 
 static void list_unlock(bool locked, mm_irq_t irq)
 {
 	if (locked)
-		mm_unlock(&spaces.lock);
+		mm_unlock(&mm_spaces.lock);
 	mm_port_irq_restore(irq);
 }
 
@@ -138,7 +128,7 @@ struct mm_space *pt_space_get(uint32_t id, enum mm_status *status)
 	mm_irq_t irq;
 	bool locked;
 
-	if (id == MM_SPACE_KERNEL && spaces.adopted)
+	if (id == MM_SPACE_KERNEL && mm_spaces.adopted)
 		return hold(&mm_kernel_space);
 	*status = id == MM_SPACE_CURRENT || id == MM_SPACE_NONE ? MM_ERR_ROOT : MM_ERR_SPACE;
 	locked = list_lock(&irq);
@@ -161,7 +151,7 @@ struct mm_space *pt_space_get_from(uint32_t id)
 	if (!space && id && (space = find_id(id - 1)))
 		space = space->next;
 	else if (!space)
-		for (space = spaces.first; space && space->id < id;)
+		for (space = mm_spaces.first; space && space->id < id;)
 			space = space->next;
 	hold(space);
 	list_unlock(locked, irq);
@@ -185,6 +175,7 @@ uint32_t pt_space_of_root(uint64_t address, bool is_phys)
 
 void pt_claim(struct mm_space *space)
 {
+	pt_change_begin();
 	while (__atomic_exchange_n(&space->claimed, 1u, __ATOMIC_ACQUIRE))
 		while (__atomic_load_n(&space->claimed, __ATOMIC_RELAXED))
 			mm_port_relax();
@@ -193,17 +184,18 @@ void pt_claim(struct mm_space *space)
 void pt_unclaim(struct mm_space *space)
 {
 	__atomic_store_n(&space->claimed, 0u, __ATOMIC_RELEASE);
+	pt_change_end();
 }
 
 // The kernel's root comes first, so that a space which is being made copies the
 // new entry; those that exist get it here, under the same lock.
 void pt_share_top(unsigned index, uint64_t entry)
 {
-	mm_irq_t irq = mm_lock_irq(&spaces.lock);
+	mm_irq_t irq = mm_lock_irq(&mm_spaces.lock);
 
-	for (struct mm_space *space = spaces.first; space; space = space->next)
+	for (struct mm_space *space = mm_spaces.first; space; space = space->next)
 		mm_port_entry_write(&space->top[index], entry);
-	mm_unlock_irq(&spaces.lock, irq);
+	mm_unlock_irq(&mm_spaces.lock, irq);
 }
 
 // --- lives -----------------------------------------------------------------------------------
@@ -217,47 +209,61 @@ static void name_set(struct mm_space *space, const char *name)
 }
 
 // Gives the space its id and its place, and the kernel half. false: no ids left.
-static bool enter(struct mm_space *space)
+// From then on anybody may end it.
+static bool enter(struct mm_space *space, uint32_t *id)
 {
-	mm_irq_t irq = mm_lock_irq(&spaces.lock);
-	bool room = spaces.next_id < MM_SPACE_NONE;
+	mm_irq_t irq = mm_lock_irq(&mm_spaces.lock);
+	bool room = mm_spaces.next_id < MM_SPACE_NONE;
 
 	if (room) {
-		space->id = spaces.next_id++;
+		*id = space->id = mm_spaces.next_id++;
 		for (unsigned i = PT_SHARED; i < PT_SLOTS; i++)
 			mm_port_entry_write(&space->top[i], pt_load(&mm_kernel_space.top[i]));
 		list_add(space);
 	}
-	mm_unlock_irq(&spaces.lock, irq);
+	mm_unlock_irq(&mm_spaces.lock, irq);
 	return room;
 }
 
-enum mm_status mm_space_create(const char *name, uint32_t *id, paddr_t *root)
+static enum mm_status create(const char *name, uint32_t *id, paddr_t *root, uint64_t site)
 {
-	struct mm_space *space;
+	struct mm_space *space = kzalloc(sizeof(*space), 0);
 
-	if (!spaces.adopted)
-		return MM_ERR_STATE;
-	space = kzalloc(sizeof(*space), 0);
 	if (!space)
 		return MM_ERR_NO_MEMORY;
-	space->top = mm_table_alloc(MM_CALLER);
+	space->top = mm_table_alloc(site);
 	if (!space->top) {
 		kfree(space);
 		return MM_ERR_TABLE_MEM;
 	}
-	space->root = mm_virt_to_phys(space->top);
+	*root = space->root = mm_virt_to_phys(space->top);
 	space->tables = 1;
 	name_set(space, name);
-	if (!enter(space)) {
+	if (!enter(space, id)) {
 		mm_table_free(space->top);
 		kfree(space);
 		return MM_ERR_LIMIT;
 	}
+	return MM_OK;
+}
+
+enum mm_status mm_space_create(const char *name, uint32_t *id, paddr_t *root)
+{
+	enum mm_status status;
+	uint32_t new_id;
+	paddr_t new_root;
+
+	if (!mm_spaces.adopted)
+		return MM_ERR_STATE;
+	pt_change_begin();
+	status = create(name, &new_id, &new_root, MM_CALLER);
+	pt_change_end();
+	if (status != MM_OK)
+		return status;
 	if (id)
-		*id = space->id;
+		*id = new_id;
 	if (root)
-		*root = space->root;
+		*root = new_root;
 	mm_gen_bump();
 	return MM_OK;
 }
@@ -265,38 +271,41 @@ enum mm_status mm_space_create(const char *name, uint32_t *id, paddr_t *root)
 // Takes a space that no CPU runs in off the lists; NULL: there is none.
 static struct mm_space *leave(uint32_t id)
 {
-	mm_irq_t irq = mm_lock_irq(&spaces.lock);
+	mm_irq_t irq = mm_lock_irq(&mm_spaces.lock);
 	struct mm_space *space = id == MM_SPACE_KERNEL ? NULL : find_id(id);
 
 	if (space && (space->active || space->root.value == mm_port_root().value))
 		space = NULL;
 	if (space)
 		list_remove(space);
-	mm_unlock_irq(&spaces.lock, irq);
+	mm_unlock_irq(&mm_spaces.lock, irq);
 	return space;
 }
 
 enum mm_status mm_space_destroy(uint32_t id, uint64_t *tables)
 {
-	struct mm_space *space = leave(id);
-	uint64_t freed;
+	struct mm_space *space;
+	uint64_t freed = 0;
 
-	if (!space)
-		return MM_ERR_SPACE;
-	while (__atomic_load_n(&space->users, __ATOMIC_ACQUIRE))
-		mm_port_relax();
-	freed = pt_unmap_user_half(space) + 1;
-	mm_table_free(space->top);
-	kfree(space);
-	if (tables)
+	pt_change_begin();
+	space = leave(id);
+	if (space) {
+		while (__atomic_load_n(&space->users, __ATOMIC_ACQUIRE))
+			mm_port_relax();
+		freed = pt_unmap_user_half(space) + 1;
+		mm_table_free(space->top);
+		kfree(space);
+		mm_gen_bump();
+	}
+	pt_change_end();
+	if (space && tables)
 		*tables = freed;
-	mm_gen_bump();
-	return MM_OK;
+	return space ? MM_OK : MM_ERR_SPACE;
 }
 
 enum mm_status mm_space_switch(uint32_t id)
 {
-	mm_irq_t irq = mm_lock_irq(&spaces.lock);
+	mm_irq_t irq = mm_lock_irq(&mm_spaces.lock);
 	struct mm_space *to = id == MM_SPACE_CURRENT ? find_root(mm_port_root()) : find_id(id);
 	struct mm_space *from = find_root(mm_port_root());
 
@@ -306,7 +315,7 @@ enum mm_status mm_space_switch(uint32_t id)
 		if (from && from != &mm_kernel_space)
 			from->active--;
 	}
-	mm_unlock_irq(&spaces.lock, irq);
+	mm_unlock_irq(&mm_spaces.lock, irq);
 	return to ? MM_OK : MM_ERR_SPACE;
 }
 
@@ -444,7 +453,7 @@ enum mm_status mm_space_adopt_kernel(paddr_t root)
 	struct adoption found = {0};
 	unsigned present;
 
-	if (!mm_machine.ready || spaces.adopted)
+	if (!mm_machine.ready || mm_spaces.adopted)
 		return MM_ERR_STATE;
 	if ((root.value & ~PT_ADDRESS) || root.value >= mm_machine.direct_limit)
 		return MM_ERR_ROOT;
@@ -459,8 +468,8 @@ enum mm_status mm_space_adopt_kernel(paddr_t root)
 	kernel->mapped_bytes = found.bytes;
 	name_set(kernel, "kernel");
 	list_add(kernel);
-	spaces.next_id = MM_SPACE_KERNEL + 1;
-	spaces.adopted = true;
+	mm_spaces.next_id = MM_SPACE_KERNEL + 1;
+	mm_spaces.adopted = true;
 	mm_port_tlb_flush(&all, 1);
 	mm_gen_bump();
 	return MM_OK;
@@ -468,7 +477,7 @@ enum mm_status mm_space_adopt_kernel(paddr_t root)
 
 void mm_space_exit(void)
 {
-	struct mm_space *space = spaces.first;
+	struct mm_space *space = mm_spaces.first;
 
 	while (space) {
 		struct mm_space *next = space->next;
@@ -478,6 +487,6 @@ void mm_space_exit(void)
 		space = next;
 	}
 	pt_reserve_empty();
-	memset(&spaces, 0, sizeof(spaces));
+	memset(&mm_spaces, 0, sizeof(mm_spaces));
 	memset(&mm_kernel_space, 0, sizeof(mm_kernel_space));
 }

@@ -22,3 +22,12 @@ PROGS += mm-pgtable-fuzz
 mm-pgtable-fuzz.kind := fuzz
 mm-pgtable-fuzz.units := mm
 mm-pgtable-fuzz.srcs := mm/test/fuzz_pgtable.c $(mm.pt_rig)
+
+PROGS += mm-pgtable-threads
+mm-pgtable-threads.kind := test
+mm-pgtable-threads.flavor := tsan
+mm-pgtable-threads.units := mm
+mm-pgtable-threads.srcs := mm/test/test_pgtable_threads.c $(mm.pt_rig)
+mm-pgtable-threads.libs := -lcmocka -lpthread
+# It holds locks and calls mm_check_tables() alone.
+$(BUILD)/obj/tsan/mm/test/test_pgtable_threads.o: CPPFLAGS += -Imm

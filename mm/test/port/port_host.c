@@ -136,16 +136,21 @@ bool host_stat_equal(struct mm_stat_t a, struct mm_stat_t b)
 	return false;
 }
 
-// --- <mm/port.h> -----------------------------------------------------------------
+// --- <mm/port.h> --------------------------------------------------------------
+static void count_up(unsigned *counter, unsigned n)
+{
+	__atomic_fetch_add(counter, n, __ATOMIC_RELAXED);
+}
+
 void mm_port_tlb_flush(const struct mm_tlb_request *requests, size_t count)
 {
 	if (host_tlb_hook)
 		host_tlb_hook(requests, count);
-	host_tlb.calls++;
+	count_up(&host_tlb.calls, 1);
 	for (size_t i = 0; i < count; i++) {
-		host_tlb.pages += requests[i].kind == MM_TLB_PAGE;
-		host_tlb.roots += requests[i].kind == MM_TLB_ROOT;
-		host_tlb.alls += requests[i].kind == MM_TLB_ALL;
+		count_up(&host_tlb.pages, requests[i].kind == MM_TLB_PAGE);
+		count_up(&host_tlb.roots, requests[i].kind == MM_TLB_ROOT);
+		count_up(&host_tlb.alls, requests[i].kind == MM_TLB_ALL);
 	}
 }
 
