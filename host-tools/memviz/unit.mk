@@ -23,3 +23,13 @@ memviz.kind  := tool
 memviz.units := memviz
 memviz.srcs  := $M/main.c
 memviz.libs  := $(memviz_LIBS)
+
+# ---- tests ---------------------------------------------------------------------------------------
+define memviz_test
+PROGS += memviz-$1
+memviz-$1.kind  := test
+memviz-$1.units := memviz
+memviz-$1.srcs  := $M/test/test_$1.c
+memviz-$1.libs  := -lcmocka $(memviz_LIBS)
+endef
+$(foreach t,model,$(eval $(call memviz_test,$t)))

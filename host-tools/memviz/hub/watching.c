@@ -75,7 +75,6 @@ static void send_state(struct hub *h, struct client *c, const struct watch *w, c
 
 static bool known(const struct mv_model *m, unsigned bit)
 {
-	const struct mv_space *k = mv_model_space(m, MV_SPACE_KERNEL);
 	switch (bit) {
 	case MV_TOPIC_STAT:
 		return m->stat_known;
@@ -86,7 +85,7 @@ static bool known(const struct mv_model *m, unsigned bit)
 	case MV_TOPIC_FRAMES:
 		return m->frames_known && !mv_model_arriving(m);
 	case MV_TOPIC_MAPPINGS:
-		return k && k->mappings_known && !mv_model_arriving(m);
+		return m->mappings_known && !mv_model_arriving(m);
 	default:
 		return true;
 	}

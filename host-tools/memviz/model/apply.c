@@ -158,7 +158,8 @@ static void take_out(struct space_list *in, int64_t id, uint64_t first, uint64_t
 	space_set_spans(s, &l);
 }
 
-/* A removed range may span both halves; each half has its own list. */
+/* A removed range may span both halves; each half has its own list. Without `in`
+ * the element is only read. */
 static bool apply_removed(struct space_list *in, struct json_object *o, struct mv_error *e)
 {
 	int64_t id;
@@ -168,6 +169,8 @@ static bool apply_removed(struct space_list *in, struct json_object *o, struct m
 		malformed(e, "a removed range");
 		return false;
 	}
+	if (!in)
+		return true;
 	uint64_t last = len - 1 > UINT64_MAX - va ? UINT64_MAX : va + (len - 1);
 	if (va < MV_KERNEL_HALF)
 		take_out(in, id, va, last < MV_KERNEL_HALF ? last : MV_KERNEL_HALF - 1);
@@ -198,24 +201,32 @@ static bool apply_added(struct space_list *in, struct json_object *o, struct mv_
 	}
 	if (!read_mapping(o, &run, e))
 		return false;
-	if (!lay_mapping(in, id, &run)) {
+	if (in && !lay_mapping(in, id, &run)) {
 		malformed(e, "more spaces than memviz knows");
 		return false;
 	}
 	return true;
 }
 
+typedef bool (*range_fn)(struct space_list *, struct json_object *, struct mv_error *);
+
+static bool each_range(struct space_list *in, struct json_object *list, range_fn fn,
+		       struct mv_error *e)
+{
+	for (size_t i = 0; list && i < json_object_array_length(list); i++)
+		if (!fn(in, json_object_array_get_idx(list, i), e))
+			return false;
+	return true;
+}
+
+/* Reads all before it changes anything. */
 static bool apply_ranges(struct space_list *in, struct json_object *data, struct mv_error *e)
 {
 	struct json_object *removed = mv_json_array(data, INSP_F_REMOVED);
 	struct json_object *added = mv_json_array(data, INSP_F_ADDED);
-	for (size_t i = 0; removed && i < json_object_array_length(removed); i++)
-		if (!apply_removed(in, json_object_array_get_idx(removed, i), e))
-			return false;
-	for (size_t i = 0; added && i < json_object_array_length(added); i++)
-		if (!apply_added(in, json_object_array_get_idx(added, i), e))
-			return false;
-	return true;
+	return each_range(NULL, removed, apply_removed, e) &&
+	       each_range(NULL, added, apply_added, e) &&
+	       each_range(in, removed, apply_removed, e) && each_range(in, added, apply_added, e);
 }
 
 /* The arrived state becomes the state: names stay, mappings are the new ones. */
@@ -241,12 +252,7 @@ static void show_mappings(struct mv_model *m)
 	p->spaces_stage = NULL;
 	p->spaces_stage_count = 0;
 	p->mappings_arriving = false;
-}
-
-static bool mappings_known(const struct mv_model *m)
-{
-	const struct mv_space *s = mv_model_space(m, MV_SPACE_KERNEL);
-	return s && s->mappings_known;
+	m->mappings_known = true;
 }
 
 static enum mv_applied topic_mappings(struct mv_model *m, const struct update *u,
@@ -261,7 +267,7 @@ static enum mv_applied topic_mappings(struct mv_model *m, const struct update *u
 		p->spaces_stage_count = 0;
 		p->mappings_arriving = true;
 	}
-	if (!p->mappings_arriving && !mappings_known(m))
+	if (!p->mappings_arriving && !m->mappings_known)
 		return MV_NEED_FULL;
 	if (!apply_ranges(p->mappings_arriving ? &stage : &live, u->data, e)) {
 		p->mappings_arriving = false;

@@ -150,22 +150,18 @@ static json *topic_frames(const struct mv_model *m)
 
 static json *topic_mappings(const struct mv_model *m)
 {
-	bool known = false;
+	if (!m->mappings_known)
+		return NULL;
 	json *o = json_object_new_object();
 	list_in(o, INSP_F_REMOVED);
 	json *added = list_in(o, INSP_F_ADDED);
 	for (size_t i = 0; i < m->space_count; i++) {
 		const struct mv_space *s = &m->spaces[i];
-		known = known || s->mappings_known;
 		for (size_t k = 0; k < s->map_count; k++) {
 			json *run = mapping_json(&s->maps[k]);
 			json_object_object_add(run, INSP_F_SPACE, json_object_new_int64(s->id));
 			json_object_array_add(added, run);
 		}
-	}
-	if (!known) {
-		json_object_put(o);
-		return NULL;
 	}
 	return o;
 }

@@ -201,6 +201,7 @@ struct mv_model {
 	uint64_t uptime_us; /* newest time since boot that the kernel spoke of; 0 unknown */
 
 	bool stat_known, zones_known, caches_known, frames_known, spaces_known;
+	bool mappings_known; /* of every space, by watching */
 	struct mv_stat stat;
 	struct mv_zone zones[MV_MAX_ZONES];
 	size_t zone_count;
