@@ -245,9 +245,14 @@ static enum insp_status next_mapping(struct insp_visit *visit, void *item)
 	cursor_out(visit, &cursor);
 	if (!count)
 		return status_of(got);
-	*mapping = (struct insp_mapping){.va = found.va.value,
-					 .pa = found.pa.value,
-					 .len = found.length,
+	/* mm/ cuts at pages, the inspector's contract at bytes. */
+	uint64_t first = found.va.value, last = first + found.length - 1;
+	uint64_t skip = first < visit->from ? visit->from - first : 0;
+
+	last = last > visit->to ? visit->to : last;
+	*mapping = (struct insp_mapping){.va = first + skip,
+					 .pa = found.pa.value + skip,
+					 .len = last - first - skip + 1,
 					 .page = (uint32_t)found.page_bytes,
 					 .flags = inspect_rights(found.flags)};
 	return INSP_OK;

@@ -101,15 +101,21 @@ vm_dir() {
 	echo "$BUILD/run/$vm_name"
 }
 
+# The pid of the kernel of this name; nothing when there is none. QEMU removes the file as it ends.
+vm_pid() {
+	cat "$(vm_dir)/pid" 2>/dev/null || :
+}
+
 vm_alive() {
-	[ -r "$(vm_dir)/pid" ] && kill -0 "$(cat "$(vm_dir)/pid")" 2>/dev/null
+	vm_found=$(vm_pid)
+	[ -n "$vm_found" ] && kill -0 "$vm_found" 2>/dev/null
 }
 
 # Makes the run folder (0700) and refuses a name that a living kernel holds.
 vm_claim_dir() {
 	vm_path=$(vm_dir)
 	if vm_alive; then
-		die "a kernel named '$vm_name' runs already (pid $(cat "$vm_path/pid")); end it, or give this one another name with --name"
+		die "a kernel named '$vm_name' runs already (pid $vm_found); end it, or give this one another name with --name"
 	fi
 	vm_longest=$PWD/$vm_path/inspect-virtio.sock
 	[ ${#vm_longest} -le 107 ] ||
@@ -163,13 +169,13 @@ vm_wait_ready() {
 
 vm_stop() {
 	if vm_alive; then
-		kill "$(cat "$(vm_dir)/pid")" 2>/dev/null || :
+		kill "$vm_found" 2>/dev/null || :
 		vm_tries=40
 		while vm_alive && [ "$vm_tries" -gt 0 ]; do
 			sleep 0.05
 			vm_tries=$((vm_tries - 1))
 		done
-		! vm_alive || kill -9 "$(cat "$(vm_dir)/pid")" 2>/dev/null || :
+		! vm_alive || kill -9 "$vm_found" 2>/dev/null || :
 	fi
 	rm -f "$(vm_dir)"/*.sock "$(vm_dir)/pid"
 }

@@ -1,4 +1,4 @@
 # Tests that need more than one unit, and what they need built.
-TAP_TESTS += tests/boot/boot.bats
+TAP_TESTS += tests/boot/boot.bats tests/e2e/run.bats
 
 tests.NEEDS := $(KERNEL_ISO)

@@ -20,10 +20,13 @@ struct json_object *mv_json_parse(const char *text, size_t len, struct mv_error 
 	json_tokener_set_flags(tok, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
 	struct json_object *o = json_tokener_parse_ex(tok, text, (int)len);
 	enum json_tokener_error err = json_tokener_get_error(tok);
-	/* A number alone at the end of the text needs to be told that it ended. */
-	if (err == json_tokener_continue)
-		o = json_tokener_parse_ex(tok, "", 1), err = json_tokener_get_error(tok);
 	size_t end = json_tokener_get_parse_end(tok);
+	/* A number or word alone needs to be told that it ended; end is then counted anew. */
+	if (err == json_tokener_continue) {
+		o = json_tokener_parse_ex(tok, "", 1);
+		err = json_tokener_get_error(tok);
+		end = len;
+	}
 	while (err == json_tokener_success && end < len &&
 	       (text[end] == ' ' || text[end] == '\n' || text[end] == '\r' || text[end] == '\t'))
 		end++;
