@@ -28,7 +28,7 @@ kernel.SRCS += kernel/drivers/uart16550.c kernel/drivers/pci.c kernel/drivers/vi
 workload.programs := kernel/workload/table.c kernel/workload/tools.c kernel/workload/churn.c \
 	kernel/workload/ramp.c kernel/workload/leak.c kernel/workload/fragment.c \
 	kernel/workload/maps.c kernel/workload/mixed.c
-kernel.SRCS += $(workload.programs) kernel/workload/manager.c
+kernel.SRCS += $(workload.programs) kernel/workload/manager.c kernel/workload/selftest_workload.c
 
 # the kernel's side of the units, and tests of them inside the kernel
 kernel.SRCS += kernel/port_mm.c
@@ -129,7 +129,7 @@ kernel-workload.srcs := kernel/workload/test/test_workload.c $(workload.programs
 	mm/test/port/port_host.c
 kernel-workload.libs := -lcmocka
 
-TAP_TESTS += kernel/core/test/crash.bats kernel/drivers/test/virtio.bats
+TAP_TESTS += kernel/core/test/crash.bats kernel/drivers/test/virtio.bats kernel/drivers/test/uart.bats
 
 PROGS += kernel-boot-parse
 kernel-boot-parse.kind := test

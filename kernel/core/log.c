@@ -82,7 +82,8 @@ void log_vprintf(enum log_level level, const char *fmt, va_list args)
 
 	if (len >= sizeof(buf)) {
 		len = sizeof(buf) - 1;
-		memcpy(buf + len - 3, "...", 3);
+		for (size_t i = 1; i <= 3; i++)
+			buf[len - i] = '.';
 	}
 	if (len > 0 && buf[len - 1] == '\n')
 		len--;

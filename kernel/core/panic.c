@@ -91,7 +91,8 @@ static _Noreturn void after_panic(void)
 	}
 }
 
-_Noreturn void panic_at_v(const struct trap_frame *frame, const char *fmt, va_list args)
+/* The first panic goes on; one within it, or on another CPU meanwhile, ends here. */
+static void panic_begin(const char *fmt, va_list args)
 {
 	uint32_t nobody = 0;
 
@@ -103,6 +104,10 @@ _Noreturn void panic_at_v(const struct trap_frame *frame, const char *fmt, va_li
 		panic_again(fmt, args);
 	}
 	kvsnprintf(message, sizeof(message), fmt, args);
+}
+
+static _Noreturn void panic_end(const struct trap_frame *frame)
+{
 	print_report(frame);
 	for (struct panic_hook *hook = hooks; hook != NULL; hook = hook->next) {
 		if (hook->enter != NULL)
@@ -111,12 +116,20 @@ _Noreturn void panic_at_v(const struct trap_frame *frame, const char *fmt, va_li
 	after_panic();
 }
 
+_Noreturn void panic_at_v(const struct trap_frame *frame, const char *fmt, va_list args)
+{
+	panic_begin(fmt, args);
+	panic_end(frame);
+}
+
 _Noreturn void panic_at(const struct trap_frame *frame, const char *fmt, ...)
 {
 	va_list args;
 
 	va_start(args, fmt);
-	panic_at_v(frame, fmt, args);
+	panic_begin(fmt, args);
+	va_end(args);
+	panic_end(frame);
 }
 
 _Noreturn void panic(const char *fmt, ...)
@@ -124,5 +137,7 @@ _Noreturn void panic(const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	panic_at_v(NULL, fmt, args);
+	panic_begin(fmt, args);
+	va_end(args);
+	panic_end(NULL);
 }

@@ -111,13 +111,21 @@ struct arguments {
 	va_list list;
 };
 
+/* The lowest `bits` of value as a signed number. */
+static int64_t sign_extend(int value, unsigned bits)
+{
+	uint64_t sign = 1ull << (bits - 1), low = (uint64_t)value & (2 * sign - 1);
+
+	return (int64_t)((low ^ sign) - sign);
+}
+
 static int64_t take_signed(struct arguments *args, int length)
 {
 	switch (length) {
 	case 'H':
-		return (signed char)va_arg(args->list, int);
+		return sign_extend(va_arg(args->list, int), 8);
 	case 'h':
-		return (short)va_arg(args->list, int);
+		return sign_extend(va_arg(args->list, int), 16);
 	case 'l':
 	case 'L':
 	case 'j':
@@ -276,12 +284,12 @@ static bool put_conversion(struct output *out, struct spec *spec, struct argumen
 	}
 }
 
-int kvsnprintf(char *buf, size_t size, const char *fmt, va_list list)
+int kvsnprintf(char *buf, size_t size, const char *fmt, va_list args)
 {
 	struct output out = {buf, size, 0};
-	struct arguments args;
+	struct arguments taken;
 
-	va_copy(args.list, list);
+	va_copy(taken.list, args);
 	while (*fmt != '\0') {
 		struct spec spec;
 		const char *start = fmt;
@@ -290,14 +298,14 @@ int kvsnprintf(char *buf, size_t size, const char *fmt, va_list list)
 			put(&out, *start);
 			continue;
 		}
-		fmt = parse_spec(fmt, &args, &spec);
-		if (!put_conversion(&out, &spec, &args)) {
+		fmt = parse_spec(fmt, &taken, &spec);
+		if (!put_conversion(&out, &spec, &taken)) {
 			/* What its argument would be is unknown, and so are all after it. */
 			put_text(&out, start, strlen(start));
 			break;
 		}
 	}
-	va_end(args.list);
+	va_end(taken.list);
 	if (size > 0)
 		buf[out.len < size ? out.len : size - 1] = '\0';
 	return out.len <= __INT_MAX__ ? (int)out.len : __INT_MAX__;

@@ -173,16 +173,18 @@ static void run_one(const struct selftest *test, unsigned number)
 _Noreturn void selftest_run_all(const char *pattern)
 {
 	static struct panic_hook hook = {.name = "selftest", .enter = on_panic};
+	size_t count = ((uintptr_t)selftests_end - (uintptr_t)selftests_start) /
+		       sizeof(struct selftest);
 	unsigned number = 0;
 
 	panic_add_hook(&hook);
 	console_set_prefix("# ");
-	for (const struct selftest *t = selftests_start; t < selftests_end; t++)
-		total += selected(pattern, t->name);
+	for (size_t i = 0; i < count; i++)
+		total += selected(pattern, selftests_start[i].name);
 	console_printf("TAP version 13\n1..%u\n", total);
-	for (const struct selftest *t = selftests_start; t < selftests_end; t++) {
-		if (selected(pattern, t->name))
-			run_one(t, ++number);
+	for (size_t i = 0; i < count; i++) {
+		if (selected(pattern, selftests_start[i].name))
+			run_one(&selftests_start[i], ++number);
 	}
 	if (total == 0)
 		console_printf("Bail out! no test matches '%s'\n", pattern);

@@ -209,7 +209,7 @@ SELFTEST(thread_many, "thread.many")
 SELFTEST(thread_info_shows_a_sleeper, "thread.info")
 {
 	struct thread *thread = start("sleeping", sleep_then_note, (void *)4, THREAD_HIGH);
-	struct thread_info info;
+	struct thread_info info = {0};
 
 	ST_REQUIRE(thread_info_by_id(thread_id(thread), &info), "not found");
 	ST_EQUAL(info.state, THREAD_WAITING);

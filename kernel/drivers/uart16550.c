@@ -1,8 +1,8 @@
 /*
  * The 16550A. Registers and bits after National Semiconductor's PC16550D data sheet.
  *
- * One lock per port covers its rings and registers; it is taken per burst, not per text, so that
- * interrupts wait for sixteen bytes at most. COM1 and COM3, COM2 and COM4 share their ISA lines,
+ * One lock per port covers its rings and registers; it is taken for a few bursts, not per text, so
+ * that interrupts do not wait long. COM1 and COM3, COM2 and COM4 share their ISA lines,
  * which are edge-triggered: the handler of a line asks both ports until neither has anything left.
  */
 #include <string.h>
@@ -353,6 +353,20 @@ void uart_init_interrupts(void)
 
 /* ---- what others call ------------------------------------------------------------------------ */
 
+/* A few bursts under one lock. False: the interrupt does the rest, or nothing is left. */
+static bool send_bursts(struct port *p)
+{
+	enum { BURSTS = 4 };
+
+	for (int i = 0; i < BURSTS; i++) {
+		if (!send_burst(p)) {
+			set_interrupts(p);
+			return false;
+		}
+	}
+	return true;
+}
+
 size_t uart_write(unsigned port, const void *data, size_t len)
 {
 	struct port *p = find(port);
@@ -365,16 +379,11 @@ size_t uart_write(unsigned port, const void *data, size_t len)
 	flags = spin_lock_irqsave(&p->lock);
 	taken = ring_put(&p->tx, data, len);
 	p->tx_was_full |= taken < len;
-	more = send_burst(p);
-	if (!more)
-		set_interrupts(p);
+	more = send_bursts(p);
 	spin_unlock_irqrestore(&p->lock, flags);
-
 	while (more) {
 		flags = spin_lock_irqsave(&p->lock);
-		more = send_burst(p);
-		if (!more)
-			set_interrupts(p);
+		more = send_bursts(p);
 		spin_unlock_irqrestore(&p->lock, flags);
 	}
 	return taken;

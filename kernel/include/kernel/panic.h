@@ -16,11 +16,11 @@ struct trap_frame; /* <kernel/traps.h> */
  * message and halts. `panic_at` shows the registers of `frame` (the trap that made it), `panic`
  * those of its caller.
  */
-_Noreturn void panic(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-_Noreturn void panic_at(const struct trap_frame *frame, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
-_Noreturn void panic_at_v(const struct trap_frame *frame, const char *fmt, va_list args)
-	__attribute__((format(printf, 2, 0)));
+void panic(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
+void panic_at(const struct trap_frame *frame, const char *fmt, ...)
+	__attribute__((noreturn, format(printf, 2, 3)));
+void panic_at_v(const struct trap_frame *frame, const char *fmt, va_list args)
+	__attribute__((noreturn, format(printf, 2, 0)));
 
 /* True from the first instruction of a panic on. Locks are no longer waited for then. */
 bool panic_in_progress(void);
