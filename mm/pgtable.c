@@ -21,6 +21,23 @@ uint64_t pt_or(const uint64_t *slot, unsigned n)
 	return any;
 }
 
+void pt_fill(uint64_t *slot, unsigned n, uint64_t entry, uint64_t step)
+{
+	for (; n >= 8; n -= 8, slot += 8) {
+		mm_port_entry_write(slot + 0, entry);
+		mm_port_entry_write(slot + 1, entry += step);
+		mm_port_entry_write(slot + 2, entry += step);
+		mm_port_entry_write(slot + 3, entry += step);
+		mm_port_entry_write(slot + 4, entry += step);
+		mm_port_entry_write(slot + 5, entry += step);
+		mm_port_entry_write(slot + 6, entry += step);
+		mm_port_entry_write(slot + 7, entry += step);
+		entry += step;
+	}
+	for (; n; n--, entry += step)
+		mm_port_entry_write(slot++, entry);
+}
+
 enum mm_status pt_range_set(struct pt_range *range, uint64_t va, uint64_t length)
 {
 	uint64_t last = va + length - 1;

@@ -221,23 +221,6 @@ static void breathe(struct map_op *op, unsigned written)
 	op->irq = mm_lock_irq(&op->space->lock);
 }
 
-static void fill_pages(uint64_t *slot, unsigned n, uint64_t entry)
-{
-	for (; n >= 8; n -= 8, slot += 8) {
-		mm_port_entry_write(slot + 0, entry);
-		mm_port_entry_write(slot + 1, entry += PAGE_4K_SIZE);
-		mm_port_entry_write(slot + 2, entry += PAGE_4K_SIZE);
-		mm_port_entry_write(slot + 3, entry += PAGE_4K_SIZE);
-		mm_port_entry_write(slot + 4, entry += PAGE_4K_SIZE);
-		mm_port_entry_write(slot + 5, entry += PAGE_4K_SIZE);
-		mm_port_entry_write(slot + 6, entry += PAGE_4K_SIZE);
-		mm_port_entry_write(slot + 7, entry += PAGE_4K_SIZE);
-		entry += PAGE_4K_SIZE;
-	}
-	for (; n; n--, entry += PAGE_4K_SIZE)
-		mm_port_entry_write(slot++, entry);
-}
-
 static unsigned fill_table(struct map_op *op, uint64_t *table, unsigned level, uint64_t va,
 			   uint64_t last);
 
@@ -283,7 +266,7 @@ static unsigned fill_table(struct map_op *op, uint64_t *table, unsigned level, u
 
 	if (level == 1) {
 		added = (unsigned)pt_pages(va, last);
-		fill_pages(table + pt_index(va, 1), added, (va + op->delta) | op->leaf);
+		pt_fill(table + pt_index(va, 1), added, (va + op->delta) | op->leaf, PAGE_4K_SIZE);
 		breathe(op, added);
 		return added;
 	}

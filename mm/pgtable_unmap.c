@@ -103,31 +103,39 @@ static void add_bits(uint64_t *table, unsigned level, uint64_t bits)
 	}
 }
 
+static uint64_t split(struct unmap_op *op, uint64_t leaf, unsigned level, uint64_t va,
+		      uint64_t last);
+
+// A child of a leaf that is split; [va, last] of it goes. What stays, or 0.
+static uint64_t split_child(struct unmap_op *op, uint64_t child, unsigned level, uint64_t va,
+			    uint64_t last)
+{
+	if (!pt_covers(va, last, level))
+		return split(op, child, level, va, last);
+	op->entries++;
+	return 0;
+}
+
 // What takes the place of a leaf of which [va, last] goes: an entry that points to
 // a new table with the smaller leaves that stay.
 static uint64_t split(struct unmap_op *op, uint64_t leaf, unsigned level, uint64_t va,
 		      uint64_t last)
 {
-	unsigned below = level - 1;
-	uint64_t child = pt_child_leaf(leaf, level), kept = 0;
-	uint64_t at = va & ~(pt_bytes(level) - 1);
+	unsigned below = level - 1, first = pt_index(va, below), end = pt_index(last, below);
+	uint64_t child = pt_child_leaf(leaf, level), kept = PT_SLOTS;
 	uint64_t *table = op->dry ? NULL : pt_stock_take(&op->stock);
 
 	op->split++;
-	for (unsigned i = 0; i < PT_SLOTS; i++, at += pt_bytes(below), child += pt_bytes(below)) {
-		uint64_t end = at + pt_bytes(below) - 1;
-		uint64_t first = at > va ? at : va, stop = end < last ? end : last;
-		uint64_t entry = child;
+	if (table)
+		pt_fill(table, PT_SLOTS, child, pt_bytes(below));
+	for (unsigned i = first; i <= end; i++, va = pt_slot_last(va, last, below) + 1) {
+		uint64_t entry = split_child(op, child + i * pt_bytes(below), below, va,
+					     pt_slot_last(va, last, below));
 
-		if (first == at && stop == end) {
-			op->entries++;
+		if (!table)
 			continue;
-		}
-		if (first <= stop)
-			entry = split(op, child, below, first, stop);
-		kept++;
-		if (table)
-			table[i] = entry;
+		table[i] = entry;
+		kept -= !entry;
 	}
 	if (!table)
 		return 0;
@@ -251,6 +259,20 @@ static unsigned unmap_table(struct unmap_op *op, uint64_t *table, unsigned level
 	}
 }
 
+// Field by field, but for the pages to flush: clearing these costs more than
+// unmapping one.
+static void set_up(struct unmap_op *op)
+{
+	op->space = NULL;
+	op->range = (struct pt_range){0, 0};
+	op->dry = true;
+	op->entries = op->tables = op->split = op->bytes = op->unbreathed = 0;
+	op->stock = op->freed = (struct pt_stock){NULL, 0};
+	op->gather.pages = 0;
+	op->gather.full = op->gather.global = false;
+	op->irq = 0;
+}
+
 // --- the whole ----------------------------------------------------------------------------------
 static void walk(struct unmap_op *op, bool dry)
 {
@@ -312,10 +334,11 @@ static void report(const struct unmap_op *op, const struct mm_unmap_request *req
 static enum mm_status unmap(const struct mm_unmap_request *request, struct mm_unmap_result *result,
 			    uint64_t site)
 {
-	struct unmap_op op = {.dry = true};
+	struct unmap_op op;
 	struct mm_space *space = NULL;
 	enum mm_status status = MM_OK;
 
+	set_up(&op);
 	if (request->length) {
 		status = pt_range_set(&op.range, request->va.value, request->length);
 		if (status == MM_OK)

@@ -129,6 +129,8 @@ static inline uint64_t pt_child_leaf(uint64_t leaf, unsigned level)
 
 // OR of n entries.
 uint64_t pt_or(const uint64_t *slot, unsigned n);
+// Writes n entries, each `step` more than the one before.
+void pt_fill(uint64_t *slot, unsigned n, uint64_t entry, uint64_t step);
 
 // --- spaces --------------------------------------------------------------------
 struct mm_space {

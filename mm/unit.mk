@@ -31,3 +31,8 @@ mm-pgtable-threads.srcs := mm/test/test_pgtable_threads.c $(mm.pt_rig)
 mm-pgtable-threads.libs := -lcmocka -lpthread
 # It holds locks and calls mm_check_tables() alone.
 $(BUILD)/obj/tsan/mm/test/test_pgtable_threads.o: CPPFLAGS += -Imm
+
+PROGS += mm-pgtable-bench
+mm-pgtable-bench.kind := bench
+mm-pgtable-bench.units := mm
+mm-pgtable-bench.srcs := mm/test/bench_pgtable.c $(mm.pt_rig)
