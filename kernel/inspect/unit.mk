@@ -28,3 +28,16 @@ inspect-link.kind  := test
 inspect-link.units := inspect
 inspect-link.srcs  := $(inspect.test) $I/test/test_link.c
 inspect-link.libs  := -lcmocka -ljson-c -lz
+
+PROGS += inspect-methods
+inspect-methods.kind  := test
+inspect-methods.units := inspect
+inspect-methods.srcs  := $(inspect.test) $I/test/test_methods.c
+inspect-methods.libs  := -lcmocka -ljson-c -lz
+
+# Prints docs/openrpc.json and the table of methods of docs/protocol.md.
+PROGS += openrpc
+openrpc.kind  := tool
+openrpc.units := inspect
+openrpc.srcs  := $I/test/model.c $I/test/openrpc.c
+openrpc.libs  := -ljson-c

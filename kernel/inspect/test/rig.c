@@ -171,21 +171,24 @@ const char *rig_str(struct json_object *o, const char *name)
 	return json_object_get_string(v);
 }
 
-/* The schema of a method's result, as the table gives it. */
+/* The schema of a method's result, as the table gives it; kept until the program ends. */
 static struct json_object *schema_of(const char *method)
 {
 	static char text[65536];
+	static struct json_object *kept[64];
 	struct insp_writer w;
 	const struct insp_method *m = insp_method_find(method, strlen(method));
 
 	assert_non_null(m);
+	if (kept[m - insp_methods])
+		return kept[m - insp_methods];
 	insp_w_init(&w, text, sizeof(text) - 1);
 	insp_put_schema(&w, m->result);
 	assert_false(w.full);
 	*w.p = 0;
 	struct json_object *schema = json_tokener_parse(text);
 	assert_non_null(schema);
-	return schema;
+	return kept[m - insp_methods] = schema;
 }
 
 static void check_result(const char *method, struct json_object *record)
@@ -198,7 +201,6 @@ static void check_result(const char *method, struct json_object *record)
 	struct json_object *schema = schema_of(method);
 	if (!schema_check(schema, result, why, sizeof(why)))
 		fail_msg("%s: %s\n%s", method, why, json_object_to_json_string(result));
-	json_object_put(schema);
 }
 
 struct json_object *rig_request(struct rig *rig, const char *method, const char *params)

@@ -161,6 +161,9 @@ static bool check(struct json_object *schema, struct json_object *v, struct plac
 	    json_object_is_type(v, json_type_int) &&
 	    json_object_get_int64(v) < json_object_get_int64(w))
 		return wrong(p, "below the minimum");
+	/* A schema that says nothing takes anything. */
+	if (!json_object_object_get_ex(schema, "type", NULL))
+		return true;
 	if (json_object_is_type(v, json_type_object))
 		return check_properties(schema, v, p);
 	if (json_object_is_type(v, json_type_array))

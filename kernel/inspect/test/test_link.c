@@ -125,20 +125,20 @@ static void test_not_a_request(void **state)
 	static const struct {
 		const char *text, *why;
 	} cases[] = {
-		{"1",								"an object"},
-		{"\"x\"",							    "an object"},
+		{"1",								"an object"	 },
+		{"\"x\"",							    "an object"  },
 		{"{}",							       "jsonrpc"	},
-		{"{\"jsonrpc\":\"1.0\",\"id\":1,\"method\":\"mm.stat\"}",		  "jsonrpc"  },
-		{"{\"jsonrpc\":\"2.0\",\"id\":1}",				   "method"   },
+		{"{\"jsonrpc\":\"1.0\",\"id\":1,\"method\":\"mm.stat\"}",		  "jsonrpc"	   },
+		{"{\"jsonrpc\":\"2.0\",\"id\":1}",				   "method"	   },
 		{"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":7}",			"method"	},
-		{"{\"jsonrpc\":\"2.0\",\"id\":{},\"method\":\"mm.stat\"}",	   "id takes" },
-		{"{\"jsonrpc\":\"2.0\",\"id\":true,\"method\":\"mm.stat\"}",	     "id takes" },
+		{"{\"jsonrpc\":\"2.0\",\"id\":{},\"method\":\"mm.stat\"}",	   "id takes"   },
+		{"{\"jsonrpc\":\"2.0\",\"id\":true,\"method\":\"mm.stat\"}",	     "id takes"   },
 		{"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"mm.stat\",\"more\":1}",
-		 "only jsonrpc"								 },
+		 "only jsonrpc"								   },
 		{"{\"jsonrpc\":\"2.0\",\"id\":"
 		 "\"0123456789012345678901234567890123456789012345678901234567890123"
-		 "45\",\"method\":\"mm.stat\"}",								   "64 bytes"						 },
-		{"[]",								  "empty batch"			    },
+		 "45\",\"method\":\"mm.stat\"}",		    "64 bytes"   },
+		{"[]",							       "empty batch"},
 	};
 
 	(void)state;
