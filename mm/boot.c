@@ -44,7 +44,7 @@ static uint64_t region_end(const struct mm_region *region)
 	return region->base + region->length;
 }
 
-// --- sorting and merging ---------------------------------------------------------
+// --- sorting and merging ------------------------------------------------------
 static bool comes_before(const struct mm_region *a, const struct mm_region *b)
 {
 	return a->kind != b->kind ? a->kind < b->kind : a->base < b->base;
@@ -127,7 +127,7 @@ static void settle(struct mm_config *config, struct sweep *sweep, struct mm_boot
 	};
 }
 
-// --- the sweep -----------------------------------------------------------------------
+// --- the sweep ----------------------------------------------------------------
 static void rewind_sweep(struct sweep *sweep)
 {
 	sweep->u = sweep->r = sweep->k = 0;
@@ -221,7 +221,7 @@ static bool is_managed(unsigned seen)
 	return !(seen & (SEEN_HOLE | SEEN_RESERVED));
 }
 
-// --- zones ------------------------------------------------------------------------------
+// --- zones --------------------------------------------------------------------
 struct limits {
 	uint64_t zone_end[ZONE_COUNT]; // frame numbers; zones are [previous, end)
 };
@@ -276,7 +276,7 @@ static void fill_frames(struct zone *zone, const struct stripe *stripe, uint32_t
 		mm_frames_add_free(zone, bit, (uint32_t)stripe->frames);
 		return;
 	}
-	zone->taken += stripe->frames;
+	zone->given += stripe->frames;
 	for (uint64_t i = 0; i < stripe->frames; i++)
 		zone->word[(bit + i) / 64].kernel |= UINT64_C(1) << ((bit + i) % 64);
 }
@@ -371,7 +371,7 @@ static void lay_out(struct sweep *sweep, const struct limits *limits, struct lay
 	end_extent(layout);
 }
 
-// --- a place for mm's own tables ----------------------------------------------------------
+// --- a place for mm's own tables ----------------------------------------------
 struct tables {
 	uint64_t pages, words, extents, slabs, cpu; // offsets
 	uint64_t bytes;
@@ -459,7 +459,7 @@ static bool place_tables(struct sweep *sweep, const struct limits *limits, uint6
 	return true;
 }
 
-// --- putting it together ----------------------------------------------------------------------
+// --- putting it together ------------------------------------------------------
 static bool config_is_sane(const struct mm_config *config)
 {
 	if (!config->regions || !config->region_count || config->region_count > UINT32_MAX)
@@ -522,6 +522,8 @@ static void hand_out_tables(const struct tables *tables, const struct layout *la
 		struct zone *zone = &mm_zones[i];
 
 		memset(zone, 0, sizeof(*zone));
+		zone->index = (uint32_t)i;
+		zone->attr = i == MM_ZONE_UNMAPPED ? 0 : PAGE_PGT_MAPPED;
 		zone->bits = layout->bits[i];
 		zone->words = (layout->bits[i] + 63) / 64;
 		zone->pages = page;
@@ -660,7 +662,7 @@ static bool release_frame(struct Page *page)
 	if (released) {
 		mm_poke(word->kernel, word->kernel & ~mask);
 		mm_frames_add_free(zone, bit, 1);
-		__atomic_fetch_sub(&zone->taken, 1, __ATOMIC_RELAXED);
+		mm_count(zone->returned, 1);
 	}
 	mm_unlock_irq(&zone->lock, irq);
 	return released;

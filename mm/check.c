@@ -24,7 +24,7 @@ static void expect(mm_checker_t *checker, bool holds, const char *what, uint64_t
 		mm_check_fault(checker, what, a, b);
 }
 
-// --- frames -------------------------------------------------------------------------
+// --- frames -------------------------------------------------------------------
 static unsigned bits_in(uint64_t word)
 {
 	return (unsigned)__builtin_popcountll(word);
@@ -41,8 +41,10 @@ static void check_word(mm_checker_t *checker, const struct zone *zone, uint32_t 
 	       bits_in(word->free) + bits_in(alloc) + bits_in(slab) + bits_in(word->kernel) ==
 		       bits_in(all),
 	       "frames: a frame has two states", address, all);
-	expect(checker, word->hint >= mm_word_best(zone, index),
-	       "frames: hint of a word below its longest free run", address, word->hint);
+	expect(checker, !(word->free & ~word->promised), "frames: a free frame is not promised",
+	       address, word->free);
+	expect(checker, word->hint >= mm_word_best(zone, index, true),
+	       "frames: hint of a word below its longest run", address, word->hint);
 	for (unsigned bit = 0; bit < 64; bit++)
 		expect(checker,
 		       zone->pages[index * 64 + bit].frame != MM_GUARD_FRAME || !(all >> bit & 1),
@@ -87,7 +89,7 @@ static void check_runs(mm_checker_t *checker, const struct zone *zone, struct fr
 		bool allocated = mm_peek(word->alloc) >> (bit % 64) & 1;
 		unsigned run = mm_peek(page->run_frames);
 
-		expect(checker, allocated == (run || bit < covered_to),
+		expect(checker, allocated == (run > 1 || bit < covered_to),
 		       "frames: allocated bit and runs differ at frame", page->frame, run);
 		expect(checker, !run || bit >= covered_to, "frames: runs overlap at frame",
 		       page->frame, run);
@@ -143,14 +145,15 @@ static void check_zone(mm_checker_t *checker, struct zone *zone)
 			checker->report.faults = found;
 			check_runs(checker, zone, &again);
 		}
-		expect(checker, zone->taken == sums.alloc + sums.slab + sums.kernel,
-		       "frames: count of taken frames", zone->taken,
+		expect(checker, mm_zone_taken(zone) == sums.alloc + sums.slab + sums.kernel,
+		       "frames: count of taken frames", mm_zone_taken(zone),
 		       sums.alloc + sums.slab + sums.kernel);
 		expect(checker, zone->shared == sums.shared, "frames: count of shared frames",
 		       zone->shared, sums.shared);
-		expect(checker, zone->frames == sums.free + cached_frames(zone) + zone->taken,
+		expect(checker,
+		       zone->frames == sums.free + cached_frames(zone) + mm_zone_taken(zone),
 		       "frames: free and taken frames are not all frames", zone->frames,
-		       sums.free + cached_frames(zone) + zone->taken);
+		       sums.free + cached_frames(zone) + mm_zone_taken(zone));
 	} else {
 		checker->report.faults = found;
 	}
@@ -158,7 +161,7 @@ static void check_zone(mm_checker_t *checker, struct zone *zone)
 	mm_unlock_irq(&zone->lock, irq);
 }
 
-// --- slabs ---------------------------------------------------------------------------------
+// --- slabs --------------------------------------------------------------------
 struct slab_sums {
 	uint64_t live[CLASS_LAST + 1];
 	uint64_t slabs[CLASS_LAST + 1];
@@ -195,15 +198,15 @@ static void check_slab(mm_checker_t *checker, const struct slab *slab, struct sl
 		       slab->start, free | came);
 		expect(checker, !(free & came), "slab: an object freed on both sides", slab->start,
 		       free & came);
-		expect(checker, !came || slab->owner, "slab: remote bits without an owner",
-		       slab->start, came);
+		expect(checker, !came || MM_OWNER_CPU(slab->owner),
+		       "slab: remote bits without an owner", slab->start, came);
 		live += bits_in(~(free | came) & valid);
 	}
 	expect(checker, slab->cls <= CLASS_LAST && mm_class_shift(slab->cls) == slab->shift,
 	       "slab: class and object size differ", slab->start, slab->cls);
 	expect(checker, !(slab->start & ((MM_GRANULE_SIZE << mm_slab_order(slab)) - 1)),
 	       "slab: not aligned to its size", slab->start, slab->shift);
-	if (!slab->owner)
+	if (!MM_OWNER_CPU(slab->owner))
 		check_listed(checker, slab, live);
 	sums->live[slab->cls] += live;
 	sums->slabs[slab->cls]++;

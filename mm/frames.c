@@ -9,15 +9,16 @@
 //
 // State. A frame is in exactly one of these states, told by one bit in one of
 // the four bitmaps of its word:
-//     free       shared free set, under zone.lock
-//     alloc      given out by alloc_pages; atomic, because a single frame is
-//                given and taken back without the lock
-//     slab       backing of objects (pool.c), under zone.lock
+//     free       shared free set
+//     alloc      in a run of two frames or more, given out by alloc_pages
+//     slab       backing of objects (pool.c)
 //     kernel     the image, mm's own tables, what start-up had in use
-//     no bit     free in the one-frame cache of a CPU, or a guard
-// So every question about a frame is one bit test, and a wrong free is found
-// before anything is changed: the alloc bits of all frames of the range are
-// tested together with clearing them.
+//     no bit     a run of one frame, if its Page says run_frames = 1; otherwise
+//                free in the one-frame cache of a CPU, or a guard
+// The bits change under zone.lock. A run of one frame is given out by storing its
+// length, 1, and freed by exchanging that 1 for 0: one atomic instruction tests
+// and clears, so single frames need no lock. Every question about a frame is one
+// or two tests, and a wrong free is found before anything has changed.
 //
 // Runs. The Page of a run's first frame holds its length, attributes and
 // reference count; the other frames' Pages hold length 0. Giving out 63 frames
@@ -33,11 +34,12 @@
 // most. This is best fit by words: single frames come from words that are
 // broken already, long runs stay whole.
 //   Taking frames only shortens runs, so it leaves hints alone (an upper bound
-// stays one), except that an empty word leaves its bucket. Freeing raises the
-// hints of the words that the grown run touches. A search that meets a hint
-// which promises too much corrects it and goes on: each correction was paid for
-// by an earlier allocation, so the cost of n operations is O(n) whatever the
-// size and the fragmentation of the zone. No loop runs over the zone.
+// stays one). `promised` of a word is the free set that hints were made for: as
+// long as a freed frame is in it, nothing needs to be looked at. Otherwise it
+// joins `promised`, and the hints of the words that the grown run touches rise. A search that meets
+// a hint which promises too much corrects it and goes on: each correction was paid for by an
+// earlier allocation, so the cost of n operations is O(n) whatever the size and the fragmentation
+// of the zone. No loop runs over the zone.
 //
 // CPUs. In front of the zones each CPU keeps one free frame per zone. It is
 // exchanged atomically, so no lock and no disabled interrupts are needed, and
@@ -47,11 +49,13 @@
 //
 // Invariants (frames_check in check.c)
 //   1  free, alloc, slab, kernel of a word are disjoint; guards have none.
-//   2  hint >= longest free run starting in the word; a word is in bucket
-//      `hint` exactly when hint > 0; the mask fits the buckets.
-//   3  run lengths: the alloc bits decompose exactly into runs; a Page that is
-//      no head has length 0 and refs 0.
-//   4  taken = frames - free - cached; shared = frames in runs with PAGE_SHARED.
+//   2  free is a part of promised; hint >= longest run starting in the word, in
+//      terms of promised; a word is in bucket `hint` exactly when hint > 0; the
+//      mask fits the buckets.
+//   3  run lengths: the alloc bits decompose exactly into runs longer than one; a
+//      Page that is no head has length 0 and refs 0.
+//   4  given - returned = frames - free - cached; shared = frames in runs with
+//      PAGE_SHARED.
 //
 // Lock order: zone.lock is a leaf; two zones are never locked at once.
 //
@@ -66,7 +70,7 @@ uint32_t mm_page_total;
 
 #define FRAME_SLOW (SLOW_HOOK | SLOW_FAIL | MM_SWITCH_ATTRIBUTION | MM_SWITCH_LAST_CALLER)
 
-// --- bits of a range that may lie in two words ------------------------------------
+// --- bits of a range that may lie in two words --------------------------------
 struct range {
 	struct frame_word *word; // the first one
 	uint64_t low, high;	 // masks in it and in its successor
@@ -74,40 +78,32 @@ struct range {
 
 static inline struct range range_of(const struct zone *zone, uint32_t bit, unsigned count)
 {
-	uint64_t mask = count == 64 ? ~UINT64_C(0) : (UINT64_C(1) << count) - 1;
+	uint64_t mask = ~UINT64_C(0) >> (64 - count);
 	unsigned shift = bit % 64;
 
-	return (struct range){&zone->word[bit / 64], mask << shift,
-			      shift ? mask >> (64 - shift) : 0};
+	return (struct range){&zone->word[bit / 64], mask << shift, mask >> 1 >> (63 - shift)};
 }
 
-// Clears the range in a bitmap of atomic words if all of it is set.
-static bool claim_alloc_bits(const struct range *range)
+static inline void toggle(uint64_t *word, uint64_t mask)
 {
-	uint64_t old = __atomic_fetch_and(&range->word->alloc, ~range->low, __ATOMIC_ACQ_REL);
-
-	if ((old & range->low) == range->low) {
-		if (!range->high)
-			return true;
-		uint64_t next = __atomic_fetch_and(&range->word[1].alloc, ~range->high,
-						   __ATOMIC_ACQ_REL);
-
-		if ((next & range->high) == range->high)
-			return true;
-		__atomic_fetch_or(&range->word[1].alloc, next & range->high, __ATOMIC_RELEASE);
-	}
-	__atomic_fetch_or(&range->word->alloc, old & range->low, __ATOMIC_RELEASE);
-	return false;
+	mm_poke(*word, *word ^ mask);
 }
 
-static void set_alloc_bits(const struct range *range)
+static inline void toggle_free(const struct range *range)
 {
-	__atomic_fetch_or(&range->word->alloc, range->low, __ATOMIC_RELEASE);
+	toggle(&range->word->free, range->low);
 	if (range->high)
-		__atomic_fetch_or(&range->word[1].alloc, range->high, __ATOMIC_RELEASE);
+		toggle(&range->word[1].free, range->high);
 }
 
-// --- buckets ---------------------------------------------------------------------------
+static inline void toggle_alloc(const struct range *range)
+{
+	toggle(&range->word->alloc, range->low);
+	if (range->high)
+		toggle(&range->word[1].alloc, range->high);
+}
+
+// --- buckets ------------------------------------------------------------------
 static void bucket_remove(struct zone *zone, uint32_t index)
 {
 	struct frame_word *word = &zone->word[index];
@@ -148,7 +144,7 @@ static void hint_set(struct zone *zone, uint32_t index, unsigned hint)
 		bucket_insert(zone, index);
 }
 
-// --- runs inside a window of two words -----------------------------------------------------
+// --- runs inside a window of two words ----------------------------------------
 // Bit i of *low: i begins a run that is `more` longer than the runs which began
 // there before. Shifts the 128-bit window right and ANDs it with itself.
 static inline void window_and(uint64_t *low, uint64_t *high, unsigned more)
@@ -162,12 +158,22 @@ static inline uint64_t next_word_free(const struct zone *zone, uint32_t index)
 	return index + 1 < zone->words ? mm_peek(zone->word[index + 1].free) : 0;
 }
 
-// The first bit in word `index` where `count` (1..63) free frames begin; 64 if none.
+// A bit of word `index` where `count` (1..63) free frames begin; 64 if none.
 static unsigned run_in_word(const struct zone *zone, uint32_t index, unsigned count)
 {
 	uint64_t low = mm_peek(zone->word[index].free);
-	uint64_t high = next_word_free(zone, index);
+	uint64_t high;
+	unsigned top, ahead;
 
+	if (count == 1)
+		return low ? (unsigned)__builtin_ctzll(low) : 64;
+	// The run that reaches the top of the word: found without a loop, and the
+	// right one in all words that are not broken.
+	high = next_word_free(zone, index);
+	top = ~low ? (unsigned)__builtin_clzll(~low) : 64;
+	ahead = ~high ? (unsigned)__builtin_ctzll(~high) : 64;
+	if (top && top + ahead >= count)
+		return 64 - top;
 	for (unsigned length = 1; length < count && low;) {
 		unsigned more = length < count - length ? length : count - length;
 
@@ -177,14 +183,14 @@ static unsigned run_in_word(const struct zone *zone, uint32_t index, unsigned co
 	return low ? (unsigned)__builtin_ctzll(low) : 64;
 }
 
-unsigned mm_word_best(const struct zone *zone, uint32_t index)
+// Longest run, at most 63, that starts in the low word.
+static unsigned window_best(uint64_t low_word, uint64_t high_word)
 {
-	uint64_t low[6], high[6]; // starts of runs of 1 << k
+	uint64_t low[6] = {low_word}, high[6] = {high_word}; // starts of runs of 1 << k
+	uint64_t starts;
 	unsigned k = 0, length;
 
-	low[0] = mm_peek(zone->word[index].free);
-	high[0] = next_word_free(zone, index);
-	if (!low[0])
+	if (!low_word)
 		return 0;
 	for (; k < 5; k++) {
 		low[k + 1] = low[k];
@@ -194,8 +200,7 @@ unsigned mm_word_best(const struct zone *zone, uint32_t index)
 			break;
 	}
 	// Extend the longest power of two by smaller ones, where they still fit.
-	uint64_t starts = low[k];
-
+	starts = low[k];
 	for (length = 1u << k; k-- > 0;) {
 		uint64_t fit = starts & ((low[k] >> length) | (high[k] << (64 - length)));
 
@@ -207,30 +212,40 @@ unsigned mm_word_best(const struct zone *zone, uint32_t index)
 	return length;
 }
 
-// --- the free set, under zone.lock ------------------------------------------------------------
-// Free frames directly below / from `bit` on, seen one word further at most.
-static unsigned free_below(const struct zone *zone, uint32_t bit)
+unsigned mm_word_best(const struct zone *zone, uint32_t index, bool promised)
+{
+	const struct frame_word *word = &zone->word[index];
+	bool last = index + 1 == zone->words;
+
+	if (promised)
+		return window_best(word->promised, last ? 0 : word[1].promised);
+	return window_best(mm_peek(word->free), last ? 0 : mm_peek(word[1].free));
+}
+
+// --- the free set, under zone.lock --------------------------------------------
+// Promised frames directly below / from `bit` on, seen one word further at most.
+static unsigned promised_below(const struct zone *zone, uint32_t bit)
 {
 	unsigned inside = bit % 64;
 	uint32_t index = bit / 64;
 	unsigned count = 0;
 
 	if (inside) {
-		uint64_t busy = ~zone->word[index].free << (64 - inside);
+		uint64_t busy = ~zone->word[index].promised << (64 - inside);
 
 		count = busy ? (unsigned)__builtin_clzll(busy) : inside;
 		if (count < inside)
 			return count;
 	}
 	if (index) {
-		uint64_t busy = ~zone->word[index - 1].free;
+		uint64_t busy = ~zone->word[index - 1].promised;
 
 		count += busy ? (unsigned)__builtin_clzll(busy) : 64;
 	}
 	return count;
 }
 
-static unsigned free_from(const struct zone *zone, uint32_t bit)
+static unsigned promised_from(const struct zone *zone, uint32_t bit)
 {
 	unsigned inside = bit % 64;
 	uint32_t index = bit / 64;
@@ -239,28 +254,28 @@ static unsigned free_from(const struct zone *zone, uint32_t bit)
 
 	if (index >= zone->words)
 		return 0;
-	busy = ~zone->word[index].free >> inside;
+	busy = ~zone->word[index].promised >> inside;
 	count = busy ? (unsigned)__builtin_ctzll(busy) : 64 - inside;
-	if (count == 64 - inside) {
-		busy = ~next_word_free(zone, index);
+	if (count == 64 - inside && index + 1 < zone->words) {
+		busy = ~zone->word[index + 1].promised;
 		count += busy ? (unsigned)__builtin_ctzll(busy) : 64;
 	}
 	return count;
 }
 
-// Puts up to 64 frames into the free set and raises the hints of the words in
-// which the run that they now belong to begins or goes on.
-static void give(struct zone *zone, uint32_t bit, unsigned count)
+// Frames [bit, bit + count) have become free and were not promised: raises the
+// hints of the words in which the run that they now belong to begins or goes on.
+static __attribute__((noinline)) void promise(struct zone *zone, uint32_t bit, unsigned count)
 {
 	struct range range = range_of(zone, bit, count);
 	uint32_t last = (bit + count - 1) / 64;
 	uint32_t start, end;
 
-	mm_poke(range.word->free, range.word->free | range.low);
+	range.word->promised |= range.low;
 	if (range.high)
-		mm_poke(range.word[1].free, range.word[1].free | range.high);
-	start = bit - free_below(zone, bit);
-	end = bit + count + free_from(zone, bit + count);
+		range.word[1].promised |= range.high;
+	start = bit - promised_below(zone, bit);
+	end = bit + count + promised_from(zone, bit + count);
 	for (uint32_t index = start / 64; index <= last; index++) {
 		uint32_t from = index * 64 > start ? index * 64 : start;
 		uint32_t length = end - from < 63 ? end - from : 63;
@@ -268,6 +283,34 @@ static void give(struct zone *zone, uint32_t bit, unsigned count)
 		if (length > zone->word[index].hint)
 			hint_set(zone, index, length);
 	}
+}
+
+// The free set is no part of a search's hopes any more: makes hint and promise of
+// a word, and the promise of the next, what is really there.
+static __attribute__((noinline)) void correct(struct zone *zone, uint32_t index)
+{
+	struct frame_word *word = &zone->word[index];
+
+	word->promised = word->free;
+	if (index + 1 < zone->words)
+		word[1].promised = word[1].free;
+	hint_set(zone, index, mm_word_best(zone, index, false));
+}
+
+// Behind toggle_free of a range.
+static inline void freed(struct zone *zone, const struct range *range, uint32_t bit, unsigned count)
+{
+	if (mm_unlikely(range->low & ~range->word->promised) ||
+	    (range->high && mm_unlikely(range->high & ~range->word[1].promised)))
+		promise(zone, bit, count);
+}
+
+static void give(struct zone *zone, uint32_t bit, unsigned count)
+{
+	struct range range = range_of(zone, bit, count);
+
+	toggle_free(&range);
+	freed(zone, &range, bit, count);
 }
 
 void mm_frames_add_free(struct zone *zone, uint32_t bit, uint32_t count)
@@ -285,22 +328,8 @@ void mm_frames_add_free(struct zone *zone, uint32_t bit, uint32_t count)
 	}
 }
 
-static void take_bits(struct zone *zone, uint32_t bit, unsigned count)
-{
-	struct range range = range_of(zone, bit, count);
-
-	mm_poke(range.word->free, range.word->free & ~range.low);
-	if (!range.word->free)
-		hint_set(zone, bit / 64, 0);
-	if (!range.high)
-		return;
-	mm_poke(range.word[1].free, range.word[1].free & ~range.high);
-	if (!range.word[1].free)
-		hint_set(zone, bit / 64 + 1, 0);
-}
-
 // The first bit of a free run of `count`; MM_NIL if there is none.
-static uint32_t find_run(struct zone *zone, unsigned count)
+static inline uint32_t find_run(struct zone *zone, unsigned count)
 {
 	uint64_t candidates;
 
@@ -311,23 +340,28 @@ static uint32_t find_run(struct zone *zone, unsigned count)
 
 		if (at < 64)
 			return index * 64 + at;
-		hint_set(zone, index, mm_word_best(zone, index));
+		correct(zone, index);
 	}
 	return MM_NIL;
 }
 
-static struct Page *take_run(struct zone *zone, unsigned count)
+static inline struct Page *take_run(struct zone *zone, unsigned count)
 {
 	mm_irq_t irq = mm_lock_irq(&zone->lock);
 	uint32_t bit = find_run(zone, count);
 
-	if (bit != MM_NIL)
-		take_bits(zone, bit, count);
+	if (mm_likely(bit != MM_NIL)) {
+		struct range range = range_of(zone, bit, count);
+
+		toggle_free(&range);
+		if (count > 1)
+			toggle_alloc(&range);
+	}
 	mm_unlock_irq(&zone->lock, irq);
 	return bit == MM_NIL ? NULL : &zone->pages[bit];
 }
 
-static void give_one(struct zone *zone, struct Page *page)
+static __attribute__((noinline)) void give_one(struct zone *zone, struct Page *page)
 {
 	mm_irq_t irq = mm_lock_irq(&zone->lock);
 
@@ -335,7 +369,7 @@ static void give_one(struct zone *zone, struct Page *page)
 	mm_unlock_irq(&zone->lock, irq);
 }
 
-// --- the one-frame caches of the CPUs ------------------------------------------------------------
+// --- the one-frame caches of the CPUs -----------------------------------------
 static inline struct Page *cache_take(struct Page **slot)
 {
 	if (!mm_peek(*slot))
@@ -370,36 +404,34 @@ unsigned long mm_frames_flush(void)
 	return flushed;
 }
 
-// --- alloc_pages
-// ------------------------------------------------------------------------------------
-static const uint8_t zone_index[] = {
-	ZONE_COUNT, MM_ZONE_DMA, MM_ZONE_NORMAL, ZONE_COUNT, MM_ZONE_UNMAPPED,
+// --- alloc_pages --------------------------------------------------------------
+static struct zone *const zone_of_selector[] = {
+	NULL, &mm_zones[MM_ZONE_DMA], &mm_zones[MM_ZONE_NORMAL], NULL, &mm_zones[MM_ZONE_UNMAPPED],
 };
+#define SELECTORS (sizeof(zone_of_selector) / sizeof(zone_of_selector[0]))
 
-static enum mm_status validate(unsigned zone_select, int num, ul flags)
+static struct zone *zone_selected(unsigned zone_select)
 {
-	if (zone_select >= sizeof(zone_index) || zone_index[zone_select] == ZONE_COUNT)
+	return zone_select < SELECTORS ? zone_of_selector[zone_select] : NULL;
+}
+
+static enum mm_status validate(const struct zone *zone, int num, ul flags)
+{
+	if (!zone)
 		return MM_ERR_ZONE;
 	if (num < 1 || num > MM_MAX_RUN_FRAMES)
 		return MM_ERR_COUNT;
 	return flags & ~PAGE_ATTR_KNOWN ? MM_ERR_FLAGS : MM_OK;
 }
 
-static struct Page *hand_out(struct zone *zone, struct Page *page, unsigned count, ul flags)
+static inline struct Page *hand_out(struct zone *zone, struct Page *page, unsigned count, ul flags)
 {
-	struct range range = range_of(zone, mm_page_bit(zone, page), count);
-
-	if (zone != &mm_zones[MM_ZONE_UNMAPPED])
-		flags |= PAGE_PGT_MAPPED;
-	page->attr = (uint32_t)flags;
+	page->attr = (uint32_t)(flags | zone->attr);
 	page->refs = 1;
-	mm_poke(page->run_frames, (uint8_t)count);
-	page->site = 0;
-	mm_count(zone->taken, count);
-	mm_count(zone->allocs, 1);
-	if (flags & PAGE_SHARED)
+	mm_count(zone->given, count);
+	if (mm_unlikely(flags & PAGE_SHARED))
 		mm_count(zone->shared, count);
-	set_alloc_bits(&range);
+	__atomic_store_n(&page->run_frames, (uint8_t)count, __ATOMIC_RELEASE);
 	return page;
 }
 
@@ -413,19 +445,19 @@ static __attribute__((noinline)) struct Page *take_after_trim(struct zone *zone,
 	return page;
 }
 
-static struct Page *refuse(unsigned zone_select, int num, ul flags, enum mm_status status,
-			   uint64_t site)
+static MM_COLD struct Page *refuse(unsigned zone_select, int num, ul flags, enum mm_status status,
+				   uint64_t site)
 {
 	if (status != MM_ERR_ZONE)
-		mm_count(mm_zones[zone_index[zone_select]].failed, 1);
+		mm_count(zone_selected(zone_select)->failed, 1);
 	mm_gen_bump();
 	mm_report_failure(MM_EVENT_ALLOC_PAGES, status, (uint64_t)num << MM_FRAME_SHIFT,
 			  zone_select | (uint64_t)flags << 32, site);
 	return NULL;
 }
 
-static void report_alloc(struct Page *page, unsigned zone_select, unsigned count, uint64_t site,
-			 uint32_t flags)
+static MM_COLD void report_alloc(struct Page *page, unsigned zone_select, unsigned count,
+				 uint64_t site, uint32_t flags)
 {
 	struct mm_event event = {
 		.type = MM_EVENT_ALLOC_PAGES,
@@ -444,93 +476,88 @@ static void report_alloc(struct Page *page, unsigned zone_select, unsigned count
 	mm_report(&event, flags);
 }
 
-static __attribute__((noinline)) struct Page *alloc_slow(unsigned zone_select, int num, ul flags,
+// Everything but a single frame that this CPU has at hand.
+static __attribute__((noinline)) struct Page *alloc_rest(unsigned zone_select, int num, ul flags,
 							 uint64_t site)
 {
-	enum mm_status status = validate(zone_select, num, flags);
+	struct zone *zone = zone_selected(zone_select);
+	enum mm_status status = validate(zone, num, flags);
 	uint32_t mode = mm_peek(mm_flags);
-	struct zone *zone;
 	struct Page *page;
 
-	if (status != MM_OK)
+	if (mm_unlikely(status != MM_OK))
 		return refuse(zone_select, num, flags, status, site);
-	if (mode & SLOW_FAIL && mm_fail_now(MM_FAIL_ALLOC_PAGES))
+	if (mm_unlikely(mode & SLOW_FAIL) && mm_fail_now(MM_FAIL_ALLOC_PAGES))
 		return refuse(zone_select, num, flags, MM_ERR_INJECTED, site);
-	zone = &mm_zones[zone_index[zone_select]];
 	page = take_run(zone, (unsigned)num);
-	if (!page)
-		page = take_after_trim(zone, (unsigned)num);
-	if (!page)
+	if (mm_unlikely(!page) && !(page = take_after_trim(zone, (unsigned)num)))
 		return refuse(zone_select, num, flags, MM_ERR_NO_RUN, site);
 	hand_out(zone, page, (unsigned)num, flags);
-	if (mode & FRAME_SLOW)
+	if (mm_unlikely(mode & FRAME_SLOW))
 		report_alloc(page, zone_select, (unsigned)num, site, mode);
 	return page;
 }
 
 struct Page *alloc_pages(unsigned int zone_select, int num, ul flags)
 {
-	struct zone *zone;
-	struct Page *page;
+	struct zone *zone = zone_selected(zone_select);
 
-	if (mm_unlikely(mm_peek(mm_flags) & FRAME_SLOW) ||
-	    mm_unlikely(validate(zone_select, num, flags) != MM_OK))
-		return alloc_slow(zone_select, num, flags, MM_CALLER);
-	zone = &mm_zones[zone_index[zone_select]];
-	page = num == 1 ? cache_take(&mm_port_cpu()->frame[zone_index[zone_select]]) : NULL;
-	if (!page)
-		page = take_run(zone, (unsigned)num);
-	if (mm_unlikely(!page))
-		return alloc_slow(zone_select, num, flags, MM_CALLER);
-	return hand_out(zone, page, (unsigned)num, flags);
-}
+	if (num == 1 && mm_likely(zone) && mm_likely(!(mm_peek(mm_flags) & FRAME_SLOW)) &&
+	    mm_likely(!(flags & ~PAGE_ATTR_KNOWN))) {
+		struct Page *page = cache_take(&mm_port_cpu()->frame[zone->index]);
 
-// Where a run of `count` would come from; MM_NIL bits are never given out. What is idle in caches
-// does not count: a real request would collect it, a question must not.
-static bool would_take(unsigned zone_nr, unsigned count, paddr_t *address)
-{
-	struct zone *zone = &mm_zones[zone_nr];
-	struct Page *page = count == 1 ? mm_peek(mm_port_cpu()->frame[zone_nr]) : NULL;
-
-	if (!page) {
-		mm_irq_t irq = mm_lock_irq(&zone->lock);
-		uint32_t bit = find_run(zone, count);
-
-		mm_unlock_irq(&zone->lock, irq);
-		page = bit == MM_NIL ? NULL : &zone->pages[bit];
+		if (mm_likely(page))
+			return hand_out(zone, page, 1, flags);
 	}
-	if (page && address)
-		*address = mm_page_to_phys(page);
-	return page != NULL;
+	return alloc_rest(zone_select, num, flags, MM_CALLER);
 }
 
 enum mm_status mm_query_alloc_pages(unsigned int zone_select, int num, ul flags, paddr_t *address)
 {
-	enum mm_status status = validate(zone_select, num, flags);
+	struct zone *zone = zone_selected(zone_select);
+	enum mm_status status = validate(zone, num, flags);
+	uint32_t bit = MM_NIL;
 
-	if (status != MM_OK)
-		return status;
-	return would_take(zone_index[zone_select], (unsigned)num, address) ? MM_OK : MM_ERR_NO_RUN;
+	// Flushing moves free frames between two places and is seen by nobody.
+	for (int pass = 0; status == MM_OK && bit == MM_NIL && pass < 2; pass++) {
+		mm_irq_t irq;
+
+		if (pass)
+			mm_frames_flush();
+		irq = mm_lock_irq(&zone->lock);
+		bit = find_run(zone, (unsigned)num);
+		mm_unlock_irq(&zone->lock, irq);
+	}
+	if (status == MM_OK && bit == MM_NIL)
+		return MM_ERR_NO_RUN;
+	if (status == MM_OK && address)
+		*address = mm_page_to_phys(&zone->pages[bit]);
+	return status;
 }
 
-// --- free_pages
-// -----------------------------------------------------------------------------------------
-static bool page_is_ours(const struct Page *page)
+// --- free_pages ---------------------------------------------------------------
+static inline bool page_is_ours(const struct Page *page)
 {
 	uintptr_t offset = (uintptr_t)page - (uintptr_t)mm_pages;
 
-	return offset < mm_page_total * sizeof(struct Page) && offset % sizeof(struct Page) == 0 &&
-	       page->frame != MM_GUARD_FRAME;
+	return offset < mm_page_total * sizeof(struct Page) && offset % sizeof(struct Page) == 0;
+}
+
+static struct frame_word *word_of(const struct Page *page, uint64_t *mask)
+{
+	const struct zone *zone = &mm_zones[page->zone];
+	uint32_t bit = mm_page_bit(zone, page);
+
+	*mask = UINT64_C(1) << (bit % 64);
+	return &zone->word[bit / 64];
 }
 
 enum mm_frame_state mm_frame_state(const struct Page *page)
 {
-	const struct zone *zone = &mm_zones[page->zone];
-	uint32_t bit = mm_page_bit(zone, page);
-	const struct frame_word *word = &zone->word[bit / 64];
-	uint64_t mask = UINT64_C(1) << (bit % 64);
+	uint64_t mask;
+	const struct frame_word *word = word_of(page, &mask);
 
-	if (mm_peek(word->alloc) & mask)
+	if (mm_peek(page->run_frames) == 1 || mm_peek(word->alloc) & mask)
 		return MM_FRAME_ALLOCATED;
 	if (mm_peek(word->slab) & mask)
 		return MM_FRAME_SLAB;
@@ -552,7 +579,7 @@ enum mm_status mm_frames_verdict(const struct Page *page, int number)
 		return MM_ERR_COUNT;
 	for (int i = 0; i < number; i++) {
 		// The guard behind every stretch also ends a range that leaves it.
-		if (!page_is_ours(page + i))
+		if (!page_is_ours(page + i) || page[i].frame == MM_GUARD_FRAME)
 			return MM_ERR_NOT_FRAME;
 		if (mm_frame_state(page + i) != MM_FRAME_ALLOCATED)
 			return verdicts[mm_frame_state(page + i)];
@@ -565,6 +592,27 @@ const struct Page *mm_run_head(const struct Page *page)
 	for (int back = 0; back < MM_MAX_RUN_FRAMES && !mm_peek(page->run_frames); back++)
 		page--;
 	return page;
+}
+
+// Books the end of `count` frames of a run with this head.
+static inline void account_end(struct zone *zone, const struct Page *head, unsigned count)
+{
+	if (head->attr & PAGE_SHARED)
+		mm_count(zone->shared, -(uint64_t)count);
+	if (mm_unlikely(head->site))
+		mm_site_count_frames(count, head->site, false);
+}
+
+// The length of what remains of a run. A run of one frame has no alloc bit, and
+// loses it before anybody can see that it is one.
+static void remains(struct Page *head, unsigned frames)
+{
+	uint64_t mask;
+	struct frame_word *word = word_of(head, &mask);
+
+	if (frames == 1)
+		mm_poke(word->alloc, word->alloc & ~mask);
+	__atomic_store_n(&head->run_frames, (uint8_t)frames, __ATOMIC_RELEASE);
 }
 
 // The frames [page, page + count) of the run of `head` end. What remains of the
@@ -581,90 +629,124 @@ static void cut_run(struct Page *head, struct Page *page, unsigned count)
 		rest->refs = head->refs;
 		rest->site = head->site;
 		rest->birth_us = head->birth_us;
-		mm_poke(rest->run_frames, (uint8_t)after);
+		remains(rest, after);
 	}
-	mm_poke(head->run_frames, (uint8_t)before);
 	if (!before)
 		head->refs = 0;
+	remains(head, before);
 }
 
-// Ends the runs, or parts of runs, that make up the range; claimed already.
-static void end_runs(struct zone *zone, struct Page *page, unsigned number)
+static bool is_single(const struct Page *page)
 {
-	struct Page *head = (struct Page *)mm_run_head(page);
+	uint64_t mask;
 
-	while (number) {
-		unsigned left = head->run_frames - (unsigned)(page - head);
-		unsigned count = number < left ? number : left;
-
-		if (head->attr & PAGE_SHARED)
-			mm_count(zone->shared, -(uint64_t)count);
-		if (head->site)
-			mm_site_count_frames(count, head->site, false);
-		cut_run(head, page, count);
-		page += count;
-		head = page;
-		number -= count;
-	}
+	return !(mm_peek(word_of(page, &mask)->alloc) & mask);
 }
 
-static enum mm_status free_run(struct zone *zone, struct Page *page, int number)
+// Takes the length 1 of a single frame away: only one caller can.
+static inline bool claim_single(struct Page *page)
 {
-	uint32_t bit = mm_page_bit(zone, page);
-	struct range range = range_of(zone, bit, (unsigned)number);
-	mm_irq_t irq;
+	uint8_t one = 1;
 
-	// A range within the zone's array: the guard at its end is never allocated.
-	if (bit + (unsigned)number > zone->bits)
-		return mm_frames_verdict(page, number);
-	irq = mm_lock_irq(&zone->lock);
-	if (!claim_alloc_bits(&range)) {
-		enum mm_status verdict = mm_frames_verdict(page, number);
+	return __atomic_compare_exchange_n(&page->run_frames, &one, 0, false, __ATOMIC_ACQ_REL,
+					   __ATOMIC_RELAXED);
+}
 
-		mm_unlock_irq(&zone->lock, irq);
-		return verdict == MM_OK ? MM_ERR_FRAME_FREE : verdict;
+static bool claim_singles(struct Page *page, int number)
+{
+	for (int i = 0; i < number; i++) {
+		if (!is_single(page + i) || claim_single(page + i))
+			continue;
+		// Another CPU freed it at this moment; put back what we have.
+		while (i-- > 0)
+			if (is_single(page + i))
+				mm_poke(page[i].run_frames, 1);
+		return false;
 	}
-	end_runs(zone, page, (unsigned)number);
-	give(zone, bit, (unsigned)number);
-	mm_count(zone->taken, -(uint64_t)number);
-	mm_count(zone->frees, 1);
-	mm_unlock_irq(&zone->lock, irq);
+	return true;
+}
+
+// A range that is not exactly one run: parts of runs, several runs, singles.
+static __attribute__((noinline)) enum mm_status free_parts(struct zone *zone, struct Page *page,
+							   unsigned number)
+{
+	enum mm_status verdict = mm_frames_verdict(page, (int)number);
+	unsigned count;
+
+	if (verdict != MM_OK)
+		return verdict;
+	if (!claim_singles(page, (int)number))
+		return MM_ERR_FRAME_FREE;
+	for (; number; page += count, number -= count) {
+		uint32_t bit = mm_page_bit(zone, page);
+
+		count = 1;
+		if (is_single(page)) {
+			account_end(zone, page, 1);
+			page->refs = 0;
+		} else {
+			struct Page *head = (struct Page *)mm_run_head(page);
+			unsigned left = head->run_frames - (unsigned)(page - head);
+			struct range range;
+
+			count = number < left ? number : left;
+			range = range_of(zone, bit, count);
+			account_end(zone, head, count);
+			toggle_alloc(&range);
+			cut_run(head, page, count);
+		}
+		give(zone, bit, count);
+	}
 	return MM_OK;
 }
 
-// A run of one frame: no lock, and the frame stays with this CPU if it has room.
-static enum mm_status free_single(struct zone *zone, struct Page *page)
+static inline void free_whole(struct zone *zone, struct Page *page, unsigned number)
 {
 	uint32_t bit = mm_page_bit(zone, page);
-	uint64_t mask = UINT64_C(1) << (bit % 64);
-	uint32_t attr = page->attr;
+	struct range range = range_of(zone, bit, number);
 
-	if (!(__atomic_fetch_and(&zone->word[bit / 64].alloc, ~mask, __ATOMIC_ACQ_REL) & mask))
-		return mm_frames_verdict(page, 1) == MM_OK ? MM_ERR_FRAME_FREE
-							   : mm_frames_verdict(page, 1);
-	if (mm_unlikely(page->site))
-		mm_site_count_frames(1, page->site, false);
-	mm_poke(page->run_frames, 0);
+	account_end(zone, page, number);
 	page->refs = 0;
-	if (attr & PAGE_SHARED)
-		mm_count(zone->shared, -UINT64_C(1));
-	mm_count(zone->taken, -UINT64_C(1));
-	mm_count(zone->frees, 1);
-	if (!cache_put(&mm_port_cpu()->frame[page->zone], page))
-		give_one(zone, page);
-	return MM_OK;
+	mm_poke(page->run_frames, 0);
+	toggle_alloc(&range);
+	toggle_free(&range);
+	freed(zone, &range, bit, number);
 }
 
-static inline enum mm_status try_free(struct Page *page, int number)
+static inline enum mm_status free_run(struct Page *page, unsigned number)
 {
-	if (mm_unlikely(!page_is_ours(page)) || mm_unlikely((unsigned)number - 1 >= 63))
-		return mm_frames_verdict(page, number);
-	if (number == 1 && mm_peek(page->run_frames) == 1)
-		return free_single(&mm_zones[page->zone], page);
-	return free_run(&mm_zones[page->zone], page, number);
+	struct zone *zone = &mm_zones[page->zone];
+	mm_irq_t irq = mm_lock_irq(&zone->lock);
+	enum mm_status status = MM_OK;
+
+	if (mm_likely(page->run_frames == number) && number > 1)
+		free_whole(zone, page, number);
+	else
+		status = free_parts(zone, page, number);
+	mm_unlock_irq(&zone->lock, irq);
+	if (status == MM_OK)
+		mm_count(zone->returned, number);
+	return status;
 }
 
-static void report_free(const struct Page *page, int number, uint64_t site)
+// A run of one frame without the lock; the frame stays with this CPU if there is
+// room. false: not such a run, nothing has changed.
+static inline __attribute__((always_inline)) bool free_single(struct Page *page)
+{
+	struct zone *zone;
+
+	if (mm_unlikely(!page_is_ours(page)) || mm_unlikely(!claim_single(page)))
+		return false;
+	zone = &mm_zones[page->zone];
+	account_end(zone, page, 1);
+	page->refs = 0;
+	mm_count(zone->returned, 1);
+	if (mm_unlikely(!cache_put(&mm_port_cpu()->frame[page->zone], page)))
+		give_one(zone, page);
+	return true;
+}
+
+static MM_COLD void report_free(const struct Page *page, int number, uint64_t site)
 {
 	struct mm_event event = {
 		.type = MM_EVENT_FREE_PAGES,
@@ -676,42 +758,58 @@ static void report_free(const struct Page *page, int number, uint64_t site)
 	mm_report(&event, mm_peek(mm_flags));
 }
 
-static enum mm_status free_slow(struct Page *page, int number, enum mm_status status, uint64_t site)
+static MM_COLD void report_refusal(const struct Page *page, int number, enum mm_status status,
+				   uint64_t site)
 {
-	if (status == MM_OK) {
-		report_free(page, number, site);
-		return MM_OK;
-	}
 	mm_gen_bump();
 	mm_report_failure(MM_EVENT_FREE_PAGES, status, (uint64_t)number << MM_FRAME_SHIFT,
 			  (uintptr_t)page, site);
+}
+
+// Everything but a single frame while nobody watches. Returns the verdict.
+static __attribute__((noinline)) enum mm_status free_rest(struct Page *page, int number,
+							  uint64_t site)
+{
+	enum mm_status status = MM_OK;
+
+	if (mm_unlikely(!page_is_ours(page)) ||
+	    mm_unlikely((unsigned)number - 1 >= MM_MAX_RUN_FRAMES))
+		status = mm_frames_verdict(page, number);
+	else if (number != 1 || !free_single(page))
+		status = free_run(page, (unsigned)number);
+	if (mm_unlikely(status != MM_OK)) {
+		report_refusal(page, number, status, site);
+	} else if (mm_unlikely(mm_peek(mm_flags) & FRAME_SLOW)) {
+		report_free(page, number, site);
+	}
 	return status;
 }
 
 enum mm_status mm_try_free_pages(struct Page *page, int number)
 {
-	enum mm_status status = try_free(page, number);
+	return free_rest(page, number, MM_CALLER);
+}
 
-	if (mm_unlikely(status != MM_OK) || mm_unlikely(mm_peek(mm_flags) & FRAME_SLOW))
-		return free_slow(page, number, status, MM_CALLER);
-	return MM_OK;
+static MM_COLD void complain(struct Page *page, int number, enum mm_status status, uint64_t site)
+{
+	char text[400];
+
+	mm_describe_free_pages(text, sizeof(text), page, number, status, site);
+	mm_port_panic(text);
 }
 
 void free_pages(struct Page *page, int number)
 {
-	enum mm_status status = try_free(page, number);
-	char text[400];
+	enum mm_status status;
 
-	if (mm_likely(status == MM_OK) && mm_likely(!(mm_peek(mm_flags) & FRAME_SLOW)))
+	if (number == 1 && mm_likely(!(mm_peek(mm_flags) & FRAME_SLOW)) && free_single(page))
 		return;
-	if (free_slow(page, number, status, MM_CALLER) == MM_OK)
-		return;
-	mm_describe_free_pages(text, sizeof(text), page, number, status, MM_CALLER);
-	mm_port_panic(text);
+	status = free_rest(page, number, MM_CALLER);
+	if (mm_unlikely(status != MM_OK))
+		complain(page, number, status, MM_CALLER);
 }
 
-// --- frames of the slab
-// --------------------------------------------------------------------------------
+// --- frames of the slab -------------------------------------------------------
 struct Page *mm_frame_take_slab(void)
 {
 	static const int zones[] = {MM_ZONE_NORMAL, MM_ZONE_DMA};
@@ -726,7 +824,7 @@ struct Page *mm_frame_take_slab(void)
 				continue;
 			range = range_of(zone, mm_page_bit(zone, page), 1);
 			__atomic_fetch_or(&range.word->slab, range.low, __ATOMIC_RELAXED);
-			mm_count(zone->taken, 1);
+			mm_count(zone->given, 1);
 			return page;
 		}
 		if (!mm_frames_flush())
@@ -741,12 +839,11 @@ void mm_frame_give_slab(struct Page *page)
 	struct range range = range_of(zone, mm_page_bit(zone, page), 1);
 
 	__atomic_fetch_and(&range.word->slab, ~range.low, __ATOMIC_RELAXED);
-	mm_count(zone->taken, -UINT64_C(1));
+	mm_count(zone->returned, 1);
 	give_one(zone, page);
 }
 
-// --- addresses
-// --------------------------------------------------------------------------------------------
+// --- addresses ----------------------------------------------------------------
 paddr_t mm_page_to_phys(const struct Page *page)
 {
 	return mm_pa(page->frame << MM_FRAME_SHIFT);

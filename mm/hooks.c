@@ -7,7 +7,7 @@ uint32_t mm_flags;
 uint32_t mm_events_on;
 uint64_t mm_gen_extra;
 
-// --- the listener ------------------------------------------------------------------
+// --- the listener -------------------------------------------------------------
 struct listener {
 	mm_hook_t hook;
 	void *context;
@@ -35,7 +35,7 @@ void mm_event_emit(struct mm_event *event)
 	mm_report(event, mm_peek(mm_flags));
 }
 
-// --- the log of last calls -------------------------------------------------------------
+// --- the log of last calls ----------------------------------------------------
 #define LOG_CALLS 1024u
 
 static struct mm_lock log_lock;
@@ -114,7 +114,7 @@ void mm_log_find(uint64_t address, uint64_t *alloc_site, uint64_t *free_site)
 	mm_unlock_irq(&log_lock, irq);
 }
 
-// --- reporting -----------------------------------------------------------------------------
+// --- reporting ----------------------------------------------------------------
 void mm_report(struct mm_event *event, uint32_t flags)
 {
 	mm_irq_t irq;
@@ -147,7 +147,7 @@ void mm_report_failure(enum mm_event_type failed, enum mm_status status, uint64_
 	mm_report(&event, mm_peek(mm_flags));
 }
 
-// --- switches ---------------------------------------------------------------------------------
+// --- switches -----------------------------------------------------------------
 // What a set of switches needs beside its bits.
 static bool needs_sites(unsigned switches)
 {
@@ -202,8 +202,7 @@ unsigned mm_switches(void)
 	return mm_peek(mm_flags) & SLOW_SWITCHES;
 }
 
-// --- fail the n-th
-// --------------------------------------------------------------------------------
+// --- fail the n-th ------------------------------------------------------------
 struct fail {
 	uint64_t after; // operations until the first failure, 0 = off
 	uint64_t count; // failures still to come, 0 = all

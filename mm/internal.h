@@ -14,10 +14,13 @@
 #define mm_likely(x)   __builtin_expect(!!(x), 1)
 #define mm_unlikely(x) __builtin_expect(!!(x), 0)
 
+// Off the way: kept out of its callers, so that these stay short and need no frame.
+#define MM_COLD __attribute__((noinline, cold))
+
 // The address that the function using it will return to: the call site.
 #define MM_CALLER ((uint64_t)(uintptr_t)__builtin_return_address(0))
 
-// --- machine: what mm_config said, constant after mm_init ----------------------
+// --- machine: what mm_config said, constant after mm_init ---------------------
 struct mm_machine {
 	uint64_t direct_base;  // virtual address of physical 0
 	uint64_t direct_limit; // bytes
@@ -40,7 +43,7 @@ static inline paddr_t mm_virt_to_phys(const void *pointer)
 	return mm_pa((uint64_t)(uintptr_t)pointer - mm_machine.direct_base);
 }
 
-// --- locks -------------------------------------------------------------------------
+// --- locks --------------------------------------------------------------------
 // Held only with interrupts off. Order: see the theory statement in slab.c.
 struct mm_lock {
 	uint32_t held;
@@ -51,6 +54,12 @@ static inline void mm_lock(struct mm_lock *lock)
 	while (__atomic_exchange_n(&lock->held, 1u, __ATOMIC_ACQUIRE))
 		while (__atomic_load_n(&lock->held, __ATOMIC_RELAXED))
 			mm_port_relax();
+}
+
+// Takes the lock only if that needs no waiting.
+static inline bool mm_lock_try(struct mm_lock *lock)
+{
+	return !__atomic_exchange_n(&lock->held, 1u, __ATOMIC_ACQUIRE);
 }
 
 static inline void mm_unlock(struct mm_lock *lock)
@@ -72,7 +81,7 @@ static inline void mm_unlock_irq(struct mm_lock *lock, mm_irq_t irq)
 	mm_port_irq_restore(irq);
 }
 
-// --- page tables' memory --------------------------------------------------------------
+// --- page tables' memory ------------------------------------------------------
 // Purpose:  a zeroed 4 KiB object marked as a page table: kfree refuses it.
 // Returns:  its direct-map address, or NULL (no memory, or MM_FAIL_TABLE).
 // Context:  as kmalloc; may be called with pgtable's own locks held.
@@ -82,7 +91,7 @@ void mm_table_free(void *table);
 // Is this address (anywhere inside) a page table in use?
 bool mm_table_is(const void *address);
 
-// --- generation and events ------------------------------------------------------------
+// --- generation and events ----------------------------------------------------
 extern uint64_t mm_gen_extra;
 extern uint32_t mm_events_on; // non-zero while anybody listens
 
@@ -101,7 +110,7 @@ static inline bool mm_events_wanted(void)
 // Hands an event to the listener; fills in time_us. No lock held.
 void mm_event_emit(struct mm_event *event);
 
-// --- mm_check's other half, supplied by pgtable --------------------------------------
+// --- mm_check's other half, supplied by pgtable -------------------------------
 typedef struct mm_checker {
 	mm_fault_fn fault;
 	void *context;

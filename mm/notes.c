@@ -19,7 +19,7 @@ static struct mm_lock table_lock;
 static struct mm_lock site_lock;
 static struct mm_site_info *sites;
 
-// --- sites -----------------------------------------------------------------------
+// --- sites --------------------------------------------------------------------
 static uint16_t site_slot(uint64_t address)
 {
 	uint32_t slot = (uint32_t)((address * UINT64_C(0x9e3779b97f4a7c15)) >> 53);
@@ -143,7 +143,7 @@ void mm_sites_forget(void)
 	sites = NULL;
 }
 
-// --- finding the notes of a slab ----------------------------------------------------
+// --- finding the notes of a slab ----------------------------------------------
 static struct Page *page_of(const struct slab *slab)
 {
 	return mm_phys_to_page(mm_virt_to_phys((void *)(uintptr_t)slab->start));
@@ -288,7 +288,7 @@ void mm_notes_drop_all(void)
 	}
 }
 
-// --- poison and redzone -------------------------------------------------------------
+// --- poison and redzone -------------------------------------------------------
 static bool all_bytes(uint64_t start, uint64_t bytes, uint8_t value)
 {
 	const uint8_t *at = (const uint8_t *)(uintptr_t)start;
@@ -302,7 +302,7 @@ static uint8_t redzone_byte(const struct note *note)
 	return note->requested & NOTE_ZEROED ? 0 : REDZONE_BYTE;
 }
 
-// --- an object's life ------------------------------------------------------------------
+// --- an object's life ---------------------------------------------------------
 static uint32_t note_flags(unsigned long requested, gfp_t gfp, unsigned switches)
 {
 	uint32_t flags = (uint32_t)requested & NOTE_SIZE;

@@ -18,7 +18,7 @@ struct pool mm_pool;
 struct slab *mm_slabs;
 uint64_t mm_slab_mask;
 
-// --- granules ------------------------------------------------------------------
+// --- granules -----------------------------------------------------------------
 // The first granule of each free, aligned block of 1 << order.
 static uint32_t blocks_of(uint32_t granules, unsigned order)
 {
@@ -148,7 +148,7 @@ void mm_granules_give(uint64_t address, unsigned order)
 		frame_return(page);
 }
 
-// --- cells -------------------------------------------------------------------------
+// --- cells --------------------------------------------------------------------
 // The header of a granule of cells, in the place of its first cell.
 #define CELL_BYTES 512u
 #define CELL_COUNT (MM_GRANULE_SIZE / CELL_BYTES)
@@ -261,7 +261,7 @@ void mm_cell_give(uint64_t *cell)
 		mm_granules_give((uintptr_t)cells, 0);
 }
 
-// --- giving back what is idle ---------------------------------------------------------
+// --- giving back what is idle -------------------------------------------------
 static void trim_cells(void)
 {
 	mm_irq_t irq = mm_lock_irq(&mm_pool.cell_lock);

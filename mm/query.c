@@ -99,7 +99,7 @@ enum mm_status mm_query_free_pages(const struct Page *page, int number, struct m
 	return verdict;
 }
 
-// --- in words ------------------------------------------------------------------------
+// --- in words -----------------------------------------------------------------
 static void add_pair(struct text *text, const char *before, uint64_t value)
 {
 	mm_text_str(text, before);

@@ -11,9 +11,11 @@
 //
 // Finding. A descriptor of 64 bytes exists for each 64 KiB granule of the
 // direct map; (address >> 16) modulo the table's size finds one for any address
-// whatever. With x = address - slab.start, `x & slab.mask` is zero exactly for
-// object starts of that slab: the mask holds the bits below the object size
-// (interior pointers) and those above the slab size (foreign addresses).
+// whatever. With x = address - slab.start, x rotated right by log2 of the object
+// size is below slab.objects exactly for object starts of that slab: bits below
+// the object size (interior pointers) turn up at the top and make it huge, and a
+// foreign address gives a number past the last object. That one comparison also
+// yields the number of the bit.
 //
 // Owning. A CPU owns one slab per class, its current one, and only there the
 // two fast paths work, without atomic operations, with interrupts off:
@@ -128,6 +130,40 @@ void *kzalloc(unsigned long size, gfp_t gfp)
 	return mm_kmalloc_slow(size, gfp | __GFP_ZERO, irq, MM_CALLER);
 }
 
+// The number of the object that starts at the address; objects or more if none does.
+static inline uint64_t number_of(const struct slab *slab, uint64_t address)
+{
+	uint64_t offset = address - slab->start;
+
+	return offset >> slab->shift | offset << (64 - slab->shift);
+}
+
+// A slab that nobody owns, and which stays on the partial list: some objects are
+// in use behind this free, and some were free before it. Every other case, and
+// every wrong pointer, is left to the slow path; nothing has changed then.
+static inline __attribute__((always_inline)) bool put_listed(struct mm_cpu *cpu, struct slab *slab,
+							     uint64_t address)
+{
+	bool done = false;
+
+	if (mm_unlikely(!mm_lock_try(&slab->lock)))
+		return false;
+	// used is 0 in descriptors that belong to no slab.
+	if (mm_likely(!mm_peek(slab->owner)) && mm_likely(slab->used > 1) &&
+	    mm_likely(mm_peek(slab->listed))) {
+		uint64_t number = number_of(slab, address);
+
+		if (mm_likely(number < slab->objects) &&
+		    mm_likely(!mm_port_test_and_set_bit(slab->bits, number))) {
+			slab->used--;
+			mm_port_count(&cpu->frees[slab->shift]);
+			done = true;
+		}
+	}
+	mm_unlock(&slab->lock);
+	return done;
+}
+
 unsigned long kfree(void *address)
 {
 	mm_irq_t irq = mm_port_irq_save();
@@ -135,15 +171,17 @@ unsigned long kfree(void *address)
 	struct slab *slab = mm_slab_of((uintptr_t)address);
 
 	if (mm_likely(mm_peek(slab->owner) == mm_peek(cpu->token))) {
-		uint64_t offset = (uintptr_t)address - slab->start;
-		uint64_t shift = slab->shift;
+		uint64_t number = number_of(slab, (uintptr_t)address);
 
-		if (mm_likely(!(offset & slab->mask)) &&
-		    mm_likely(!mm_port_test_and_set_bit(slab->bits, offset >> shift))) {
-			mm_port_count(&cpu->frees[shift]);
+		if (mm_likely(number < slab->objects) &&
+		    mm_likely(!mm_port_test_and_set_bit(slab->bits, number))) {
+			mm_port_count(&cpu->frees[slab->shift]);
 			mm_port_irq_restore(irq);
 			return 0;
 		}
+	} else if (!mm_peek(cpu->slow) && put_listed(cpu, slab, (uintptr_t)address)) {
+		mm_port_irq_restore(irq);
+		return 0;
 	}
 	return mm_kfree_slow(address, irq, MM_CALLER);
 }

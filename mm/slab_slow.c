@@ -9,12 +9,18 @@ unsigned mm_cpu_limit;
 // Where a class has no current slab its word is this one: nothing free.
 static uint64_t no_word;
 
+// What slab.owner says when nobody owns it.
+static uint32_t owner_nobody(unsigned cls)
+{
+	return cls == CLASS_TABLE ? MM_OWNER_TABLE : 0;
+}
+
 static uint32_t token_of(const struct mm_cpu *cpu)
 {
 	return cpu->index + 1;
 }
 
-// --- CPUs ------------------------------------------------------------------------
+// --- CPUs ---------------------------------------------------------------------
 void mm_cpu_init(struct mm_cpu *cpu, unsigned index)
 {
 	for (unsigned cls = 0; cls < CLASS_SLOTS; cls++)
@@ -69,7 +75,7 @@ void mm_flags_change(uint32_t set, uint32_t clear)
 	}
 }
 
-// --- reports out of the middle of a free ------------------------------------------
+// --- reports out of the middle of a free --------------------------------------
 static __attribute__((cold)) void complain(uint64_t address, enum mm_status verdict, uint64_t site)
 {
 	struct mm_object object;
@@ -87,7 +93,7 @@ static __attribute__((cold)) void complain(uint64_t address, enum mm_status verd
 	mm_port_panic(text);
 }
 
-// --- remote frees ---------------------------------------------------------------------
+// --- remote frees -------------------------------------------------------------
 // slab->lock held, by the owner. Returns how many objects came back; *twice is the
 // address of one that is free on both sides, or 0.
 static unsigned merge_locked(struct slab *slab, uint64_t *twice)
@@ -127,7 +133,7 @@ static unsigned merge_remote(struct slab *slab)
 	return merged;
 }
 
-// --- partial lists, under class.lock ------------------------------------------------------
+// --- partial lists, under class.lock ------------------------------------------
 static void list_remove(struct size_class *class, struct slab *slab)
 {
 	if (slab->prev != MM_NIL)
@@ -139,7 +145,8 @@ static void list_remove(struct size_class *class, struct slab *slab)
 	else
 		class->tail = slab->prev;
 	class->spare -= slab->kept;
-	slab->listed = slab->kept = 0;
+	mm_poke(slab->listed, 0);
+	slab->kept = 0;
 }
 
 static void list_push(struct size_class *class, struct slab *slab)
@@ -153,7 +160,7 @@ static void list_push(struct size_class *class, struct slab *slab)
 	else
 		class->tail = index;
 	mm_poke(class->head, index);
-	slab->listed = 1;
+	mm_poke(slab->listed, 1);
 }
 
 // The spare lies last: partial slabs are used up first.
@@ -169,7 +176,8 @@ static void list_append_spare(struct size_class *class, struct slab *slab)
 		mm_poke(class->head, index);
 	class->tail = index;
 	class->spare = 1;
-	slab->listed = slab->kept = 1;
+	mm_poke(slab->listed, 1);
+	slab->kept = 1;
 }
 
 // Takes the first slab off; until it is adopted or destroyed it is claimed: not
@@ -202,7 +210,7 @@ static struct slab *spare_pop(struct size_class *class)
 	return slab;
 }
 
-// --- slabs come and go ------------------------------------------------------------------------
+// --- slabs come and go --------------------------------------------------------
 static void bits_set_free(struct slab *slab)
 {
 	unsigned objects = mm_slab_objects(slab);
@@ -221,7 +229,7 @@ static void granules_mark(struct slab *head, uint64_t bytes, enum slab_state sta
 
 		mm_lock(&body->lock);
 		mm_poke(body->start, head->start);
-		body->mask = ~UINT64_C(0);
+		body->objects = 0;
 		mm_poke(body->state, (uint8_t)state);
 		mm_unlock(&body->lock);
 	}
@@ -248,14 +256,16 @@ static struct slab *slab_create(unsigned cls)
 	slab = mm_slab_of(start);
 	mm_lock(&slab->lock);
 	mm_poke(slab->start, start);
-	slab->mask = ~(bytes - 1) | ((UINT64_C(1) << shift) - 1);
+	slab->objects = bytes >> shift;
 	slab->bits = cell ? cell : slab->word;
 	slab->shift = (uint8_t)shift;
 	slab->cls = (uint8_t)cls;
 	slab->used = 0;
-	slab->listed = slab->kept = 0;
+	mm_poke(slab->listed, 0);
+	slab->kept = 0;
 	mm_poke(slab->remote, 0);
 	bits_set_free(slab);
+	mm_poke(slab->owner, owner_nobody(cls));
 	mm_poke(slab->state, SLAB_HEAD);
 	mm_unlock(&slab->lock);
 	granules_mark(slab, bytes, SLAB_BODY);
@@ -268,6 +278,7 @@ static void slab_retire(struct slab *slab)
 {
 	mm_poke(slab->state, SLAB_NONE);
 	mm_poke(slab->owner, 0);
+	slab->used = 0;
 }
 
 // Behind slab_retire, no lock held: gives its memory back.
@@ -284,8 +295,7 @@ static void slab_destroy(struct slab *slab)
 	mm_granules_give(start, order);
 }
 
-// --- the current slab of a CPU and class
-// ----------------------------------------------------------
+// --- the current slab of a CPU and class --------------------------------------
 static bool word_use(struct mm_cpu *cpu, unsigned cls, struct slab *slab, unsigned index)
 {
 	if (!mm_peek(slab->bits[index]))
@@ -325,8 +335,8 @@ static bool give_up_full(struct mm_cpu *cpu, unsigned cls, struct slab *slab)
 	mm_lock(&slab->lock);
 	refilled = merge_locked(slab, &twice) != 0;
 	if (!refilled) {
-		mm_poke(slab->used, (uint16_t)mm_slab_objects(slab));
-		mm_poke(slab->owner, 0);
+		slab->used = (uint16_t)mm_slab_objects(slab);
+		mm_poke(slab->owner, owner_nobody(cls));
 	}
 	mm_unlock(&slab->lock);
 	if (mm_unlikely(twice))
@@ -338,10 +348,11 @@ static bool give_up_full(struct mm_cpu *cpu, unsigned cls, struct slab *slab)
 
 static void adopt(struct mm_cpu *cpu, unsigned cls, struct slab *slab)
 {
-	uint32_t owner = token_of(cpu) | (cls == CLASS_TABLE ? MM_OWNER_TABLE : 0);
+	uint32_t owner = token_of(cpu) | owner_nobody(cls);
 
 	mm_lock(&slab->lock);
 	mm_poke(slab->owner, owner);
+	slab->used = 0; // unknown from here on
 	mm_unlock(&slab->lock);
 	mm_poke(cpu->current[cls], slab);
 	cpu->word[cls] = slab->bits;
@@ -368,8 +379,7 @@ static bool refill(struct mm_cpu *cpu, unsigned cls)
 	return mm_peek(slab->bits[0]) || next_word(cpu, cls, slab);
 }
 
-// --- taking an object
-// --------------------------------------------------------------------------------
+// --- taking an object ---------------------------------------------------------
 static uint64_t pick(struct mm_cpu *cpu, unsigned cls, unsigned bit)
 {
 	uint64_t *word = cpu->word[cls];
@@ -417,8 +427,7 @@ static uint64_t object_take(struct mm_cpu *cpu, unsigned cls)
 	return pick(cpu, cls, (unsigned)__builtin_ctzll(mm_peek(*cpu->word[cls])));
 }
 
-// --- what other CPUs asked for
-// -------------------------------------------------------------------------
+// --- what other CPUs asked for ------------------------------------------------
 static void cpu_attend(struct mm_cpu *cpu)
 {
 	uint64_t asked = mm_peek(cpu->slow) & (SLOW_REMOTE | SLOW_TRIM);
@@ -437,8 +446,7 @@ static void cpu_attend(struct mm_cpu *cpu)
 		__atomic_store_n(&cpu->token, MM_NO_TOKEN, __ATOMIC_SEQ_CST);
 }
 
-// --- kmalloc
-// ----------------------------------------------------------------------------------------------
+// --- kmalloc ------------------------------------------------------------------
 enum mm_status mm_query_kmalloc(unsigned long size, gfp_t gfp, unsigned long *class_size)
 {
 	if (size > KMALLOC_MAX_SIZE)
@@ -511,8 +519,7 @@ void *mm_kmalloc_slow(unsigned long size, gfp_t gfp, mm_irq_t irq, uint64_t site
 	return (void *)(uintptr_t)object;
 }
 
-// --- finding and judging
-// ------------------------------------------------------------------------------------
+// --- finding and judging ------------------------------------------------------
 bool mm_slot_lock(uint64_t address, struct slot *slot)
 {
 	struct slab *slab = mm_slab_of(address);
@@ -554,8 +561,7 @@ enum mm_status mm_slot_verdict(const struct slot *slot, uint64_t address)
 	return slot->slab->cls == CLASS_TABLE ? MM_ERR_TABLE : MM_OK;
 }
 
-// --- freeing
-// --------------------------------------------------------------------------------------------------
+// --- freeing ------------------------------------------------------------------
 enum aftermath { AFTER_NOTHING, AFTER_DESTROY, AFTER_RAISE, AFTER_TWICE };
 
 // Nobody owns the slab. Its lock is held; AFTER_DESTROY: it is retired.
@@ -567,7 +573,7 @@ static enum aftermath put_unowned(struct slab *slab, unsigned index)
 	enum aftermath after = AFTER_NOTHING;
 
 	mm_poke(slab->bits[index / 64], slab->bits[index / 64] | UINT64_C(1) << (index % 64));
-	mm_poke(slab->used, (uint16_t)(slab->used - 1));
+	slab->used--;
 	if (slab->used && !was_full)
 		return AFTER_NOTHING;
 	mm_lock(&class->lock);
@@ -711,8 +717,7 @@ enum mm_status mm_try_kfree(void *address)
 	return address ? kfree_judged(address, mm_port_irq_save(), MM_CALLER) : MM_ERR_NULL;
 }
 
-// --- for mm itself and for page tables
-// ---------------------------------------------------------------------------
+// --- for mm itself and for page tables ----------------------------------------
 void *mm_own_alloc(unsigned long size)
 {
 	mm_irq_t irq = mm_port_irq_save();
@@ -780,8 +785,7 @@ bool mm_table_is(const void *address)
 	return is;
 }
 
-// --- giving back what is idle
-// --------------------------------------------------------------------------------------
+// --- giving back what is idle -------------------------------------------------
 static bool slab_is_empty(const struct slab *slab)
 {
 	unsigned objects = mm_slab_objects(slab);

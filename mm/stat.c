@@ -37,7 +37,7 @@ static void collect(struct figures *figures)
 		class_counts(cls, &figures->allocs[cls], &figures->frees[cls]);
 	for (int zone = 0; zone < ZONE_COUNT; zone++) {
 		figures->shared += mm_peek(mm_zones[zone].shared);
-		figures->taken += mm_peek(mm_zones[zone].taken);
+		figures->taken += mm_zone_taken(&mm_zones[zone]);
 	}
 }
 
@@ -98,7 +98,7 @@ uint64_t mm_generation(void)
 		generation += allocs + frees;
 	}
 	for (int zone = 0; zone < ZONE_COUNT; zone++)
-		generation += mm_peek(mm_zones[zone].allocs) + mm_peek(mm_zones[zone].frees) +
+		generation += mm_peek(mm_zones[zone].given) + mm_peek(mm_zones[zone].returned) +
 			      mm_peek(mm_zones[zone].failed);
 	return generation;
 }
@@ -110,7 +110,7 @@ bool mm_zone_info(unsigned index, struct mm_zone_info *out)
 
 	if (index >= ZONE_COUNT)
 		return false;
-	taken = least(mm_peek(zone->taken), zone->frames);
+	taken = least(mm_zone_taken(zone), zone->frames);
 	*out = (struct mm_zone_info){
 		.name = mm_zone_names[index],
 		.selector = 1u << index,
@@ -121,8 +121,8 @@ bool mm_zone_info(unsigned index, struct mm_zone_info *out)
 		.free = zone->frames - taken,
 		.reserved = zone->end_frame - zone->first_frame - zone->frames,
 		.largest_free_run = mm_longest_run(zone),
-		.allocs = mm_peek(zone->allocs),
-		.frees = mm_peek(zone->frees),
+		.given = mm_peek(zone->given),
+		.returned = mm_peek(zone->returned),
 		.failed = mm_peek(zone->failed),
 	};
 	// A single free frame may be in the cache of a CPU.

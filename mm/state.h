@@ -21,7 +21,7 @@
 #define mm_poke(lvalue, value) __atomic_store_n(&(lvalue), (value), __ATOMIC_RELAXED)
 #define mm_count(lvalue, n)    ((void)__atomic_fetch_add(&(lvalue), (n), __ATOMIC_RELAXED))
 
-// --- the memory map as mm keeps it (boot.c) ------------------------------------
+// --- the memory map as mm keeps it (boot.c) -----------------------------------
 // Sorted, disjoint stretches of whole frames. What lies between them is a hole.
 struct extent {
 	uint64_t first;	 // frame number
@@ -42,24 +42,27 @@ extern struct mm_map mm_map;
 // The extent that holds or follows frame number `frame`; mm_map.count if none.
 uint32_t mm_extent_at(uint64_t frame);
 
-// --- zones and frames (frames.c) -------------------------------------------------
-// 64 frames. A frame has at most one of the four bits; none of them means that
-// it is free in the one-frame cache of a CPU, or the guard behind an extent.
+// --- zones and frames (frames.c) ----------------------------------------------
+// 64 frames. A frame has at most one of the four bits; none of them means: a run
+// of one frame (its Page says so), free in the cache of a CPU, or a guard.
 struct frame_word {
-	uint64_t free;	 // under zone.lock
-	uint64_t alloc;	 // given out by alloc_pages; atomic
-	uint64_t slab;	 // under zone.lock
-	uint64_t kernel; // the kernel's own, mm's tables included
-	uint32_t prev;	 // links of the bucket
+	uint64_t free;	   // under zone.lock
+	uint64_t alloc;	   // in runs of two and more; under zone.lock
+	uint64_t slab;	   // under zone.lock
+	uint64_t kernel;   // the kernel's own, mm's tables included
+	uint64_t promised; // what `hint` counts as free: free is a part of it
+	uint32_t prev;	   // links of the bucket
 	uint32_t next;
-	uint8_t hint; // >= longest free run that starts in this word, up to 63
-	uint8_t pad[23];
+	uint8_t hint; // >= longest run that starts in this word, up to 63
+	uint8_t pad[15];
 };
 _Static_assert(sizeof(struct frame_word) == 64, "one cache line per 64 frames");
 
 struct zone {
 	struct mm_lock lock;
-	uint32_t bits; // frames and guards; words = bits / 64 rounded up
+	uint32_t index; // in mm_zones
+	uint64_t attr;	// that every run has: PAGE_PGT_MAPPED or 0
+	uint32_t bits;	// frames and guards; words = bits / 64 rounded up
 	uint32_t words;
 	uint32_t frames;    // managed, guards excluded
 	struct Page *pages; // one per bit
@@ -68,10 +71,10 @@ struct zone {
 	uint32_t bucket[64];  // words by hint, 1..63
 	uint64_t first_frame; // of the zone; frame numbers
 	uint64_t end_frame;
-	// atomic:
-	uint64_t taken;	 // frames that are not free
+	// atomic, frames: given - returned are not free
+	uint64_t given, returned;
 	uint64_t shared; // frames with PAGE_SHARED
-	uint64_t allocs, frees, failed;
+	uint64_t failed; // calls
 };
 extern struct zone mm_zones[ZONE_COUNT];
 extern const char *const mm_zone_names[ZONE_COUNT];
@@ -83,6 +86,14 @@ extern const char *const mm_zone_names[ZONE_COUNT];
 
 extern struct Page *mm_pages; // all zones' pages, one array
 extern uint32_t mm_page_total;
+
+// Frames of the zone that are not free.
+static inline uint64_t mm_zone_taken(const struct zone *zone)
+{
+	uint64_t returned = mm_peek(zone->returned);
+
+	return mm_peek(zone->given) - returned;
+}
 
 static inline uint32_t mm_page_bit(const struct zone *zone, const struct Page *page)
 {
@@ -105,10 +116,11 @@ size_t mm_describe_free_pages(char *text, size_t size, const struct Page *page, 
 const struct Page *mm_run_head(const struct Page *page);
 // Longest free run of a zone, by looking at every word.
 uint32_t mm_longest_run(const struct zone *zone);
-// Longest free run that starts in word `index`, at most 63.
-unsigned mm_word_best(const struct zone *zone, uint32_t index);
+// Longest run that starts in word `index`, at most 63: of free frames, or of those
+// that the hints promise.
+unsigned mm_word_best(const struct zone *zone, uint32_t index, bool promised);
 
-// --- granules and cells (pool.c) ----------------------------------------------------
+// --- granules and cells (pool.c) ----------------------------------------------
 enum slab_state {
 	SLAB_NONE = 0, // free granule, or not the slab's at all
 	SLAB_HEAD,     // first granule of a slab
@@ -118,16 +130,16 @@ enum slab_state {
 
 // The descriptor of a granule, found by shifting an address. One cache line.
 struct slab {
-	uint64_t start; // virtual address of the slab's first object
-	uint64_t mask;	// bits that (object - start) must not have
-	uint64_t *bits; // 1 = free, one per object; then, `MM_REMOTE` words on,
-			// 1 = freed by another CPU than the owner
-	uint32_t owner; // token of the CPU that allocates from it, else 0
+	uint64_t start;	  // virtual address of the slab's first object
+	uint64_t objects; // in the slab; 0 in all but its first granule
+	uint64_t *bits;	  // 1 = free, one per object; then, `MM_REMOTE` words on,
+			  // 1 = freed by another CPU than the owner
+	uint32_t owner;	  // token of the CPU that allocates from it, else 0
 	struct mm_lock lock;
 	uint32_t prev, next; // partial list of its class, granule numbers
 	uint8_t shift;	     // log2 of the object size
 	uint8_t state;	     // enum slab_state
-	uint16_t used;	     // objects in use; stands still while owned
+	uint16_t used;	     // objects in use; 0 while owned, and where no slab is
 	uint8_t listed;	     // on the partial list (under the class lock)
 	uint8_t kept;	     // empty, kept as the spare of its class (same lock)
 	uint8_t cls;	     // class index, see below
@@ -174,7 +186,7 @@ struct pool {
 };
 extern struct pool mm_pool;
 
-// --- classes (slab.c, slab_slow.c) ------------------------------------------------------
+// --- classes (slab.c, slab_slow.c) --------------------------------------------
 // A class index is the number of the top bit of (size - 1) | 31: 4 for 32 B ...
 // 19 for 1 MiB. Index 3 is free for page tables, which look like 4 KiB objects
 // and share their figures, but live in slabs of their own.
@@ -193,7 +205,7 @@ static inline unsigned mm_class_shift(unsigned cls)
 
 static inline unsigned mm_slab_objects(const struct slab *slab)
 {
-	return slab->shift >= MM_GRANULE_SHIFT ? 1u : 1u << (MM_GRANULE_SHIFT - slab->shift);
+	return (unsigned)slab->objects;
 }
 
 static inline unsigned mm_slab_order(const struct slab *slab)
@@ -222,7 +234,7 @@ struct size_class {
 };
 extern struct size_class mm_classes[CLASS_LAST + 1];
 
-// --- per CPU -----------------------------------------------------------------------------
+// --- per CPU ------------------------------------------------------------------
 // Bits of mm_cpu.slow and mm_flags. Any of them sends the fast paths the long way.
 #define SLOW_SWITCHES MM_SWITCH_ALL // the debug switches have their own values
 #define SLOW_HOOK     (1u << 8)	    // somebody listens to events
@@ -231,7 +243,7 @@ extern struct size_class mm_classes[CLASS_LAST + 1];
 #define SLOW_TRIM     (1u << 17)    // another CPU asks me to give back idle memory
 
 // Owners in slab.owner: 0 nobody, else index of the CPU + 1. Slabs of page tables
-// add a bit, so that the fast path of kfree never takes their objects.
+// add a bit, so that the fast paths of kfree never take their objects.
 #define MM_OWNER_TABLE	  (1u << 31)
 #define MM_OWNER_CPU(own) ((own) & ~MM_OWNER_TABLE)
 #define MM_NO_TOKEN	  UINT32_MAX // equals no owner
@@ -258,7 +270,7 @@ void mm_cpu_init(struct mm_cpu *cpu, unsigned index);
 // Sets and clears bits of mm_flags and of every CPU's `slow`.
 void mm_flags_change(uint32_t set, uint32_t clear);
 
-// --- slab_slow.c ---------------------------------------------------------------------------
+// --- slab_slow.c --------------------------------------------------------------
 // The long way of kmalloc and kfree; interrupts are off, and back as `irq` says
 // when they return.
 void *mm_kmalloc_slow(unsigned long size, gfp_t gfp, mm_irq_t irq, uint64_t site)
@@ -285,7 +297,7 @@ void mm_own_free(void *address);
 // Gives back this CPU's empty slabs and those kept per class. Interrupts are off.
 void mm_slabs_trim(struct mm_cpu *cpu);
 
-// --- notes.c: attribution, poison, redzone -----------------------------------------------------
+// --- notes.c: attribution, poison, redzone ------------------------------------
 #define MM_SWITCH_NOTES (MM_SWITCH_ATTRIBUTION | MM_SWITCH_POISON | MM_SWITCH_REDZONE)
 
 struct note {
@@ -324,7 +336,7 @@ bool mm_site_read(uint32_t index, struct mm_site_info *out);
 // The last alloc and free of an address in the log; 0 where unknown.
 void mm_log_find(uint64_t address, uint64_t *alloc_site, uint64_t *free_site);
 
-// --- hooks.c ------------------------------------------------------------------------------------
+// --- hooks.c ------------------------------------------------------------------
 // Emits and logs what happened, as the flags ask. No lock held.
 void mm_report(struct mm_event *event, uint32_t flags);
 void mm_report_failure(enum mm_event_type failed, enum mm_status status, uint64_t size,
@@ -333,7 +345,7 @@ void mm_hooks_forget(void);
 // True when this operation has to fail.
 bool mm_fail_now(enum mm_fail_op op);
 
-// --- text.c: bounded text without a C library --------------------------------------------------
+// --- text.c: bounded text without a C library ---------------------------------
 struct text {
 	char *at;
 	size_t left; // room, the NUL included

@@ -11,7 +11,7 @@ const char *mm_frame_state_name(enum mm_frame_state state)
 	return (unsigned)state < sizeof(names) / sizeof(names[0]) ? names[state] : "unknown";
 }
 
-// --- frames -------------------------------------------------------------------------
+// --- frames -------------------------------------------------------------------
 static void describe_frame(const struct Page *page, struct mm_frame_run *out)
 {
 	*out = (struct mm_frame_run){
@@ -113,7 +113,7 @@ enum mm_visit mm_visit_frames(struct mm_cursor *cursor, unsigned zones, struct m
 	return MM_VISIT_AGAIN;
 }
 
-// --- slabs: cursor.at is a granule number of the direct map -----------------------------
+// --- slabs: cursor.at is a granule number of the direct map -------------------
 static uint64_t granule_address(uint64_t granule)
 {
 	return mm_machine.direct_base + (granule << MM_GRANULE_SHIFT);
@@ -215,7 +215,7 @@ enum mm_visit mm_visit_slabs(struct mm_cursor *cursor, uint64_t object_size,
 	return MM_VISIT_AGAIN;
 }
 
-// --- objects: cursor.sub is the number within the slab at cursor.at ------------------------
+// --- objects: cursor.sub is the number within the slab at cursor.at -----------
 // slab->lock held. The first wanted object with a number >= *sub.
 static bool next_object(struct slab *slab, uint64_t *sub, uint64_t born_before_us,
 			struct mm_live_object *out)
@@ -268,7 +268,7 @@ enum mm_visit mm_visit_objects(struct mm_cursor *cursor, uint64_t born_before_us
 	return MM_VISIT_AGAIN;
 }
 
-// --- sites -------------------------------------------------------------------------------------
+// --- sites --------------------------------------------------------------------
 enum mm_visit mm_visit_sites(struct mm_cursor *cursor, struct mm_site_info *out)
 {
 	struct mm_site_info site;

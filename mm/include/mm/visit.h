@@ -22,14 +22,15 @@ enum mm_visit {
 };
 
 struct mm_zone_info {
-	const char *name;		// "ZONE_DMA" ...
-	unsigned selector;		// ZONE_*
-	paddr_t start, end;		// first byte, byte after the last
-	uint64_t frames;		// managed
-	uint64_t free, used;		// free + used = frames
-	uint64_t reserved;		// frames between start and end that are not managed
-	uint64_t largest_free_run;	// frames
-	uint64_t allocs, frees, failed; // calls since start
+	const char *name;	   // "ZONE_DMA" ...
+	unsigned selector;	   // ZONE_*
+	paddr_t start, end;	   // first byte, byte after the last
+	uint64_t frames;	   // managed
+	uint64_t free, used;	   // free + used = frames
+	uint64_t reserved;	   // frames between start and end that are not managed
+	uint64_t largest_free_run; // frames
+	uint64_t given, returned;  // frames given out and taken back since start
+	uint64_t failed;	   // calls that failed since start
 };
 // index 0..2. false: no such zone. A zone without frames has start = end.
 bool mm_zone_info(unsigned index, struct mm_zone_info *out);
