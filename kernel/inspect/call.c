@@ -201,10 +201,16 @@ int insp_call_method(struct insp_call *call, const struct insp_token *name,
 void insp_know_zones(struct insp *insp)
 {
 	struct insp_visit visit = {.to = INSP_NONE, .space = INSP_SPACE_CURRENT};
+	enum insp_status status = INSP_OK;
+	uint32_t count = 0;
 
 	if (insp->zones)
 		return;
-	while (insp->zones < INSP_ZONES_MAX &&
-	       insp_port_next(INSP_KIND_ZONES, &visit, &insp->zone[insp->zones]) == INSP_OK)
-		insp->zones++;
+	while (count < INSP_ZONES_MAX && status == INSP_OK) {
+		status = insp_next(INSP_KIND_ZONES, &visit, &insp->zone[count]);
+		count += status == INSP_OK;
+	}
+	/* All of them or none yet. */
+	if (status == INSP_OK || status == INSP_END)
+		insp->zones = count;
 }

@@ -97,6 +97,7 @@ static void put_rights(struct insp_call *c, const struct insp_field *f, const vo
 
 static void put_zone(struct insp_call *c, const struct insp_field *f, const void *p)
 {
+	insp_know_zones(c->insp);
 	insp_w_key(c->w, f->name);
 	for (uint32_t i = 0; i < c->insp->zones; i++) {
 		if (c->insp->zone[i].index == u32_at(p)) {

@@ -121,6 +121,8 @@ struct insp_list {
 int insp_put_list(struct insp_call *call, const struct insp_list *list);
 /* Handler of the methods that are one list: detail is a struct insp_list. */
 int insp_do_list(struct insp_call *call);
+/* insp_port_next(), again while it is busy, within bounds. */
+enum insp_status insp_next(enum insp_kind kind, struct insp_visit *visit, void *item);
 uint64_t insp_gen_of(const struct insp_gens *gens, enum insp_gen_of which);
 void insp_put_item(struct insp_call *call, const struct insp_field *item, const void *from);
 int insp_parse_cursor(struct insp_call *call, uint32_t param, uint32_t kind, uint64_t cursor[2]);

@@ -25,6 +25,15 @@ uint64_t insp_gen_of(const struct insp_gens *gens, enum insp_gen_of which)
 	}
 }
 
+enum insp_status insp_next(enum insp_kind kind, struct insp_visit *visit, void *item)
+{
+	enum insp_status status = INSP_BUSY;
+
+	for (int i = 0; i < BUSY_STEPS && status == INSP_BUSY; i++)
+		status = insp_port_next(kind, visit, item);
+	return status;
+}
+
 static bool parse_hex(const char **s, const char *end, char stop, uint64_t *value)
 {
 	const char *p = *s;
@@ -187,7 +196,6 @@ int insp_do_list(struct insp_call *call)
 {
 	const struct insp_list *list = call->method->detail;
 
-	insp_know_zones(call->insp);
 	int code = insp_put_list(call, list);
 	if (!code)
 		insp_put_fields(call, call->method->result, call);

@@ -117,15 +117,6 @@ struct walk {
 	bool mapped;
 };
 
-static enum insp_status next_settled(enum insp_kind kind, struct insp_visit *visit, void *item)
-{
-	enum insp_status status = INSP_BUSY;
-
-	for (int i = 0; i < 256 && status == INSP_BUSY; i++)
-		status = insp_port_next(kind, visit, item);
-	return status;
-}
-
 static enum insp_status walk_once(uint32_t space, uint64_t va, struct walk *walk)
 {
 	struct insp_visit visit = {.from = va, .to = va, .space = space};
@@ -134,7 +125,7 @@ static enum insp_status walk_once(uint32_t space, uint64_t va, struct walk *walk
 	walk->levels = 0;
 	for (;;) {
 		struct insp_level level;
-		status = next_settled(INSP_KIND_LEVELS, &visit, &level);
+		status = insp_next(INSP_KIND_LEVELS, &visit, &level);
 		if (status != INSP_OK || walk->levels == INSP_COUNT(walk->level))
 			break;
 		walk->level[walk->levels++] = level;
@@ -142,7 +133,7 @@ static enum insp_status walk_once(uint32_t space, uint64_t va, struct walk *walk
 	if (status != INSP_END && status != INSP_OK)
 		return status;
 	memset(visit.cursor, 0, sizeof(visit.cursor));
-	status = next_settled(INSP_KIND_MAPPINGS, &visit, &walk->leaf);
+	status = insp_next(INSP_KIND_MAPPINGS, &visit, &walk->leaf);
 	walk->mapped = status == INSP_OK;
 	return status == INSP_END ? INSP_OK : status;
 }
@@ -283,7 +274,7 @@ static enum insp_status collect(struct best *b)
 	struct insp_site site;
 	enum insp_status status;
 
-	while ((status = next_settled(INSP_KIND_SITES, &visit, &site)) == INSP_OK)
+	while ((status = insp_next(INSP_KIND_SITES, &visit, &site)) == INSP_OK)
 		offer(b, &site);
 	return status == INSP_END ? INSP_OK : status;
 }

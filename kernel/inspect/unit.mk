@@ -41,3 +41,9 @@ openrpc.kind  := tool
 openrpc.units := inspect
 openrpc.srcs  := $I/test/model.c $I/test/openrpc.c
 openrpc.libs  := -ljson-c
+
+PROGS += inspect-watch
+inspect-watch.kind  := test
+inspect-watch.units := inspect
+inspect-watch.srcs  := $(inspect.test) $I/test/test_watch.c
+inspect-watch.libs  := -lcmocka -ljson-c -lz

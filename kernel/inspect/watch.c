@@ -181,7 +181,7 @@ static uint32_t read_small(const struct small *s, char *out, uint64_t *gen)
 		count = 0;
 		memset(out, 0, s->limit * s->size);
 		while (count < s->limit &&
-		       insp_port_next(s->kind, &visit, out + count * s->size) == INSP_OK)
+		       insp_next(s->kind, &visit, out + count * s->size) == INSP_OK)
 			count++;
 		insp_port_gens(&after);
 		*gen = before.all;
@@ -273,7 +273,7 @@ static void lay_blocks(struct insp_watch *watch)
 	struct insp_zone zone;
 	uint64_t end = LARGE;
 
-	while (insp_port_next(INSP_KIND_ZONES, &visit, &zone) == INSP_OK)
+	while (insp_next(INSP_KIND_ZONES, &visit, &zone) == INSP_OK)
 		end = zone.end > end ? zone.end : end;
 	/* What lies beyond the zones belongs to the last block. */
 	uint64_t frames = (end + LARGE - 1) / LARGE;
@@ -317,7 +317,7 @@ static bool scan_frames(struct insp_watch *watch)
 	struct insp_frames run;
 	enum insp_status status;
 
-	while ((status = insp_port_next(INSP_KIND_FRAMES, &visit, &run)) == INSP_OK) {
+	while ((status = insp_next(INSP_KIND_FRAMES, &visit, &run)) == INSP_OK) {
 		uint64_t pa = run.pa, last = run_last(&run);
 		seen++;
 		for (;;) {
@@ -398,7 +398,7 @@ static bool put_frames(struct note *n, struct place *at, uint32_t end, uint32_t 
 	struct insp_frames run;
 	enum insp_status status;
 
-	while ((status = insp_port_next(INSP_KIND_FRAMES, &visit, &run)) == INSP_OK) {
+	while ((status = insp_next(INSP_KIND_FRAMES, &visit, &run)) == INSP_OK) {
 		struct insp_writer mark = n->w;
 		if (*count == limit)
 			return false;
@@ -569,11 +569,8 @@ static uint64_t leaf_at(uint32_t space, uint64_t va)
 {
 	struct insp_visit visit = {.from = va, .to = va, .space = space};
 	struct insp_mapping m;
-	enum insp_status status = INSP_BUSY;
 
-	for (int i = 0; i < 64 && status == INSP_BUSY; i++)
-		status = insp_port_next(INSP_KIND_MAPPINGS, &visit, &m);
-	return status == INSP_OK ? m.page : 0;
+	return insp_next(INSP_KIND_MAPPINGS, &visit, &m) == INSP_OK ? m.page : 0;
 }
 
 /*
@@ -625,7 +622,7 @@ static bool sweep_space(struct insp_watch *watch)
 	     };
 	struct insp_space space;
 
-	if (insp_port_next(INSP_KIND_SPACES, &visit, &space) != INSP_OK) {
+	if (insp_next(INSP_KIND_SPACES, &visit, &space) != INSP_OK) {
 		watch->sweeping = false;
 		return false;
 	}
@@ -660,14 +657,9 @@ static bool put_range(struct note *n, struct insp_dirty *d, uint32_t limit, uint
 	struct insp_visit visit = {.from = d->from, .to = d->to, .space = d->space};
 	struct insp_mapping m;
 	uint64_t next = d->from;
-	enum insp_status status = INSP_OK;
+	enum insp_status status;
 
-	for (int idle = 0; idle < 4096;) {
-		status = insp_port_next(INSP_KIND_MAPPINGS, &visit, &m);
-		if (status == INSP_BUSY && ++idle)
-			continue;
-		if (status != INSP_OK)
-			break;
+	while ((status = insp_next(INSP_KIND_MAPPINGS, &visit, &m)) == INSP_OK) {
 		struct insp_writer mark = n->w;
 		if (*count < limit)
 			put_added(n, d->space, &m);
@@ -852,7 +844,7 @@ static enum sent send_log(struct insp_link *link, struct insp_watch *watch)
 	insp_w_key(&n.w, INSP_F_LINES);
 	insp_w_open(&n.w, '[');
 	n.w.end -= RESERVE;
-	while (!more && insp_port_next(INSP_KIND_LOG, &visit, &line) == INSP_OK) {
+	while (!more && insp_next(INSP_KIND_LOG, &visit, &line) == INSP_OK) {
 		struct insp_writer mark = n.w;
 		insp_put_item(&n.call, insp_f_line, &line);
 		more = n.w.full;

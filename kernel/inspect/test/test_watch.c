@@ -1,0 +1,697 @@
+/*
+ * Watching. The client here keeps what it is told, by the rules of protocol.h and nothing else, and
+ * is then compared with what the methods say: after any history, equal.
+ */
+#include "rig.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct model_options options = {
+	.access = INSP_ACCESS_FULL, .seed = 9, .memory_bytes = 512 << 20};
+static struct rig *rig;
+
+static struct json_object *get(struct json_object *o, const char *name)
+{
+	struct json_object *v;
+
+	if (!json_object_object_get_ex(o, name, &v))
+		fail_msg("no %s in %s", name, json_object_to_json_string(o));
+	return v;
+}
+
+/* ---- what the client keeps ---- */
+
+#define MAX_FRAMES 4096
+#define MAX_LEAVES 200000
+
+struct leaf {
+	uint32_t space;
+	uint64_t va, pa;
+	uint32_t page;
+	char flags[8];
+};
+
+static struct {
+	struct json_object *stat, *zones, *caches;
+	char frame[MAX_FRAMES][160]; /* per frame: its run without pa and count */
+	struct leaf *leaf;	     /* every leaf, sorted by space and va */
+	size_t leaves;
+	uint64_t events, events_lost, next_line, lines_lost;
+	uint64_t fulls[7], parts[7];
+	int64_t told_hz;
+	bool more;
+	size_t largest, bytes, records;
+} c;
+
+static int topic_of(const char *name)
+{
+	static const char *const names[] = {INSP_TOPIC_NAMES};
+
+	for (int i = 0; i < 7; i++)
+		if (!strcmp(names[i], name))
+			return i;
+	fail_msg("topic %s", name);
+	return 0;
+}
+
+static void forget(int topic)
+{
+	switch (topic) {
+	case 0:
+		json_object_put(c.stat);
+		c.stat = NULL;
+		break;
+	case 1:
+		json_object_put(c.zones);
+		c.zones = NULL;
+		break;
+	case 2:
+		json_object_put(c.caches);
+		c.caches = NULL;
+		break;
+	case 3:
+		memset(c.frame, 0, sizeof(c.frame));
+		break;
+	case 4:
+		c.leaves = 0;
+		break;
+	default:;
+	}
+}
+
+static void merge_members(struct json_object *into, struct json_object *from)
+{
+	json_object_object_foreach(from, name, value)
+		json_object_object_add(into, name, json_object_get(value));
+}
+
+static void set_int(struct json_object *o, const char *name, int64_t value)
+{
+	json_object_object_add(o, name, json_object_new_int64(value));
+}
+
+static void apply_stat(struct json_object *data)
+{
+	if (!c.stat)
+		c.stat = json_object_new_object();
+	bool known = json_object_object_get_ex(c.stat, "cache_used", NULL);
+	int64_t backing = known ? rig_int(c.stat, "cache_used") + rig_int(c.stat, "cache_free") : 0;
+	merge_members(c.stat, data);
+	if (json_object_object_get_ex(data, "cache_used", NULL) &&
+	    !json_object_object_get_ex(data, "cache_free", NULL))
+		set_int(c.stat, "cache_free", backing - rig_int(c.stat, "cache_used"));
+	set_int(c.stat, "free", rig_int(c.stat, "total") - rig_int(c.stat, "used"));
+	set_int(c.stat, "available", rig_int(c.stat, "free") + rig_int(c.stat, "cache_free"));
+}
+
+static void apply_keyed(struct json_object **list, struct json_object *items, const char *key)
+{
+	if (!*list)
+		*list = json_object_new_array();
+	for (size_t i = 0; i < json_object_array_length(items); i++) {
+		struct json_object *item = json_object_array_get_idx(items, i), *old = NULL;
+		for (size_t k = 0; k < json_object_array_length(*list); k++)
+			if (json_object_equal(get(json_object_array_get_idx(*list, k), key),
+					      get(item, key)))
+				old = json_object_array_get_idx(*list, k);
+		if (old)
+			merge_members(old, item);
+		else
+			json_object_array_add(*list, json_object_get(item));
+	}
+}
+
+static void frame_text(struct json_object *run, char *out, size_t size)
+{
+	struct json_object *zone = get(run, "zone");
+
+	snprintf(out, size, "%s %s %s %d", zone ? json_object_get_string(zone) : "-",
+		 rig_str(run, "state"), json_object_to_json_string(get(run, "attr")),
+		 (int)rig_int(run, "refs"));
+}
+
+static void apply_frames(struct json_object *runs)
+{
+	for (size_t i = 0; i < json_object_array_length(runs); i++) {
+		struct json_object *run = json_object_array_get_idx(runs, i);
+		uint64_t first = strtoull(rig_str(run, "pa"), NULL, 16) / 2097152;
+		for (int64_t k = 0; k < rig_int(run, "count"); k++)
+			frame_text(run, c.frame[first + (uint64_t)k], sizeof(c.frame[0]));
+	}
+}
+
+static bool leaf_before(const struct leaf *l, uint32_t space, uint64_t va)
+{
+	return l->space != space ? l->space < space : l->va + (l->page - 1) < va;
+}
+
+static size_t leaf_place(uint32_t space, uint64_t va)
+{
+	size_t low = 0, high = c.leaves;
+
+	while (low < high) {
+		size_t mid = (low + high) / 2;
+		if (leaf_before(&c.leaf[mid], space, va))
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+/* Takes out what lies in a range; a leaf that sticks out would be an error of the protocol. */
+static void clear_range(uint32_t space, uint64_t va, uint64_t last)
+{
+	size_t at = leaf_place(space, va), end = at;
+
+	while (end < c.leaves && c.leaf[end].space == space && c.leaf[end].va <= last) {
+		assert_true(c.leaf[end].va >= va);
+		assert_true(c.leaf[end].va + (c.leaf[end].page - 1) <= last);
+		end++;
+	}
+	memmove(c.leaf + at, c.leaf + end, (c.leaves - end) * sizeof(*c.leaf));
+	c.leaves -= end - at;
+}
+
+static void add_run(struct json_object *run)
+{
+	uint32_t space = (uint32_t)rig_int(run, "space"), page = (uint32_t)rig_int(run, "page");
+	uint64_t va = strtoull(rig_str(run, "va"), NULL, 16),
+		 pa = strtoull(rig_str(run, "pa"), NULL, 16);
+	uint64_t len = (uint64_t)rig_int(run, "len"), n = len / page;
+
+	clear_range(space, va, va + (len - 1));
+	size_t at = leaf_place(space, va);
+	assert_true(c.leaves + n <= MAX_LEAVES);
+	memmove(c.leaf + at + n, c.leaf + at, (c.leaves - at) * sizeof(*c.leaf));
+	for (uint64_t i = 0; i < n; i++) {
+		struct leaf *l = &c.leaf[at + i];
+		*l = (struct leaf){space, va + i * page, pa + i * page, page, ""};
+		snprintf(l->flags, sizeof(l->flags), "%s", rig_str(run, "flags"));
+	}
+	c.leaves += n;
+}
+
+static void apply_mappings(struct json_object *data)
+{
+	struct json_object *removed = get(data, "removed"), *added = get(data, "added");
+
+	for (size_t i = 0; i < json_object_array_length(removed); i++) {
+		struct json_object *r = json_object_array_get_idx(removed, i);
+		uint64_t va = strtoull(rig_str(r, "va"), NULL, 16);
+		clear_range((uint32_t)rig_int(r, "space"), va,
+			    va + ((uint64_t)rig_int(r, "len") - 1));
+	}
+	for (size_t i = 0; i < json_object_array_length(added); i++)
+		add_run(json_object_array_get_idx(added, i));
+}
+
+static void apply_log(struct json_object *data)
+{
+	struct json_object *lines = get(data, "lines");
+
+	c.lines_lost += (uint64_t)rig_int(data, "lost");
+	c.next_line += (uint64_t)rig_int(data, "lost");
+	for (size_t i = 0; i < json_object_array_length(lines); i++) {
+		struct json_object *line = json_object_array_get_idx(lines, i);
+		assert_int_equal(rig_int(line, "seq"), c.next_line);
+		c.next_line++;
+	}
+}
+
+static void apply(struct json_object *record)
+{
+	struct json_object *params = get(record, "params"), *data = get(params, "data"), *hz;
+	int topic = topic_of(rig_str(params, "topic"));
+	bool full = json_object_get_boolean(get(params, "full"));
+
+	assert_string_equal(rig_str(record, "method"), "watch");
+	c.records++;
+	c.bytes += strlen(rig_text()) + 2;
+	c.largest = strlen(rig_text()) > c.largest ? strlen(rig_text()) : c.largest;
+	*(full ? &c.fulls[topic] : &c.parts[topic]) += 1;
+	if (json_object_object_get_ex(params, "hz", &hz))
+		c.told_hz = json_object_get_int64(hz);
+	c.more = json_object_object_get_ex(params, "more", NULL);
+	if (full)
+		forget(topic);
+	switch (topic) {
+	case 0:
+		apply_stat(data);
+		break;
+	case 1:
+		apply_keyed(&c.zones, get(data, "zones"), "name");
+		break;
+	case 2:
+		apply_keyed(&c.caches, get(data, "caches"), "size");
+		break;
+	case 3:
+		apply_frames(get(data, "runs"));
+		break;
+	case 4:
+		apply_mappings(data);
+		break;
+	case 5:
+		c.events += json_object_array_length(get(data, "events"));
+		c.events_lost += (uint64_t)rig_int(data, "lost");
+		break;
+	default:
+		apply_log(data);
+	}
+}
+
+/* ---- comparing ---- */
+
+static void compare_members(struct json_object *ours, struct json_object *theirs)
+{
+	json_object_object_foreach(theirs, name, value)
+	{
+		if (strcmp(name, "gen") != 0 && !json_object_equal(get(ours, name), value))
+			fail_msg("%s: %s, but %s", name, json_object_to_json_string(ours),
+				 json_object_to_json_string(theirs));
+	}
+}
+
+static void compare_lists(struct json_object *ours, struct json_object *theirs)
+{
+	assert_int_equal(json_object_array_length(ours), json_object_array_length(theirs));
+	for (size_t i = 0; i < json_object_array_length(ours); i++)
+		compare_members(json_object_array_get_idx(ours, i),
+				json_object_array_get_idx(theirs, i));
+}
+
+static void compare_frames(void)
+{
+	struct json_object *runs = rig_all(rig, "mm.frames", NULL, "runs");
+	char want[160];
+
+	for (size_t i = 0; i < json_object_array_length(runs); i++) {
+		struct json_object *run = json_object_array_get_idx(runs, i);
+		uint64_t first = strtoull(rig_str(run, "pa"), NULL, 16) / 2097152;
+		frame_text(run, want, sizeof(want));
+		for (int64_t k = 0; k < rig_int(run, "count"); k++)
+			assert_string_equal(c.frame[first + (uint64_t)k], want);
+	}
+	json_object_put(runs);
+}
+
+static size_t compare_space(uint32_t space, size_t at)
+{
+	const struct model_leaf *leaf;
+	size_t leaves = model_leaves(space, &leaf);
+
+	for (size_t i = 0; i < leaves; i++, at++) {
+		assert_true(at < c.leaves);
+		const struct leaf *l = &c.leaf[at];
+		if (l->space != space || l->va != leaf[i].va || l->pa != leaf[i].pa ||
+		    l->page != leaf[i].page)
+			fail_msg("space %u: leaf %llx is %u:%llx in the picture (pages %u, %u)",
+				 space, (unsigned long long)leaf[i].va, l->space,
+				 (unsigned long long)l->va, leaf[i].page, l->page);
+		for (int b = 0; b < 6; b++)
+			assert_int_equal(l->flags[b] != '-', leaf[i].flags >> b & 1);
+	}
+	return at;
+}
+
+static void compare_all(void)
+{
+	struct json_object *record, *spaces = rig_all(rig, "mm.spaces", NULL, "spaces");
+	size_t at = 0;
+
+	compare_members(c.stat, rig_result(rig, "mm.stat", NULL, &record));
+	json_object_put(record);
+	compare_lists(c.zones, get(rig_result(rig, "mm.zones", NULL, &record), "zones"));
+	json_object_put(record);
+	compare_lists(c.caches, get(rig_result(rig, "mm.caches", NULL, &record), "caches"));
+	json_object_put(record);
+	compare_frames();
+	for (size_t i = 0; i < json_object_array_length(spaces); i++)
+		at = compare_space((uint32_t)rig_int(json_object_array_get_idx(spaces, i), "id"),
+				   at);
+	assert_int_equal(at, c.leaves);
+	json_object_put(spaces);
+}
+
+/* ---- the line ---- */
+
+/* Lets time pass and takes what comes, until nothing does for a round. */
+static void settle(int link, uint64_t step_us)
+{
+	int quiet = 0;
+
+	for (int i = 0; i < 100000 && quiet < 5; i++) {
+		rig->clock_us += step_us;
+		rig_poll(rig);
+		struct json_object *r;
+		quiet++;
+		while ((r = rig_next(rig, link))) {
+			apply(r);
+			json_object_put(r);
+			quiet = 0;
+		}
+	}
+	assert_true(quiet >= 5);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	memset(&c, 0, sizeof(c));
+	c.leaf = calloc(MAX_LEAVES, sizeof(*c.leaf));
+	rig = rig_start(&options, 65536);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 7; i++)
+		forget(i);
+	free(c.leaf);
+	rig_stop(rig);
+	return 0;
+}
+
+#define ALL_TOPICS "[\"stat\",\"zones\",\"caches\",\"frames\",\"mappings\",\"events\",\"log\"]"
+
+static void watch(int link, const char *topics, int hz)
+{
+	char text[256];
+	int n = snprintf(text, sizeof(text),
+			 "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"watch.start\",\"params\":{"
+			 "\"topics\":%s,"
+			 "\"hz\":%d}}\n",
+			 topics, hz);
+
+	rig_send(rig, link, text, (size_t)n);
+	struct json_object *r = rig_next(rig, link);
+	assert_non_null(r);
+	assert_true(json_object_object_get_ex(r, "result", NULL));
+	json_object_put(r);
+}
+
+static void test_full_then_nothing(void **state)
+{
+	(void)state;
+	watch(0, ALL_TOPICS, 10);
+	settle(0, 100000);
+	for (int i = 0; i < 7; i++)
+		assert_int_equal(c.fulls[i], 1);
+	compare_all();
+	size_t records = c.records;
+	settle(0, 100000);
+	settle(0, 100000);
+	assert_int_equal(c.records, records);
+}
+
+static void change(void)
+{
+	struct insp_act act = {.op = INSP_OP_KMALLOC, .bytes = 80};
+
+	assert_int_equal(insp_port_act(&act), INSP_OK);
+}
+
+/* One kmalloc on a quiet kernel: one small record. */
+static void test_delta_size(void **state)
+{
+	(void)state;
+	change();
+	watch(0, "[\"stat\"]", 10);
+	settle(0, 100000);
+	size_t bytes = c.bytes, records = c.records;
+	change();
+	settle(0, 100000);
+	assert_int_equal(c.records, records + 1);
+	assert_in_range(c.bytes - bytes, 100, 160);
+}
+
+static void random_history(int link, int steps, int hz, uint64_t step_us)
+{
+	watch(link, ALL_TOPICS, hz);
+	settle(link, step_us);
+	rig->link[link].lenient = true;
+	for (int i = 0; i < steps; i++) {
+		struct json_object *r;
+		for (uint64_t k = model_random() % 12; k; k--)
+			model_random_step();
+		rig->clock_us += model_random() % (2 * step_us);
+		rig_poll(rig);
+		while (model_random() % 4 && (r = rig_next(rig, link))) {
+			apply(r);
+			json_object_put(r);
+		}
+		if (i % 50 == 49) {
+			char why[INSP_REASON_MAX];
+			settle(link, step_us);
+			compare_all();
+			if (!insp_check(&rig->insp, why))
+				fail_msg("%s", why);
+		}
+	}
+}
+
+static void test_random_fast(void **state)
+{
+	(void)state;
+	random_history(0, 1500, 20, 50000);
+	for (int i = 0; i < 5; i++)
+		assert_true(c.parts[i] > 0);
+}
+
+/* Small records on a line that holds few of them: states go out in many pieces, and the state moves
+ * in between. */
+static void test_random_small_line(void **state)
+{
+	(void)state;
+	model_make_space("large", 3000, 2);
+	rig->link[1].limit = 9000;
+	rig->link[1].link.line_bytes = 9000;
+	random_history(1, 1000, 20, 50000);
+	assert_true(c.largest < 4096);
+}
+
+static void test_random_unrest(void **state)
+{
+	(void)state;
+	watch(0, ALL_TOPICS, 20);
+	settle(0, 50000);
+	model_set_unrest(53, 37);
+	for (int i = 0; i < 300; i++) {
+		model_random_step();
+		rig->clock_us += 50000;
+		rig_poll(rig);
+		struct json_object *r;
+		for (int k = 0; k < 20 && (r = rig_next(rig, 0)); k++) {
+			apply(r);
+			json_object_put(r);
+		}
+	}
+	model_set_unrest(0, 0);
+	settle(0, 50000);
+	compare_all();
+}
+
+/* More changes than the ring of touched ranges holds: the topic begins anew. */
+static void test_maps_overrun(void **state)
+{
+	(void)state;
+	watch(0, "[\"stat\",\"zones\",\"caches\",\"frames\",\"mappings\"]", 10);
+	settle(0, 100000);
+	uint64_t fulls = c.fulls[4];
+	for (int i = 0; i < 20000; i++)
+		model_random_step();
+	settle(0, 100000);
+	assert_true(c.fulls[4] > fulls);
+	compare_all();
+}
+
+/* A watch that begins anew keeps its id and sends full states. */
+static void test_resync(void **state)
+{
+	static const char again[] =
+		"{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"watch.start\",\"params\":{"
+		"\"topics\":[\"stat\",\"zones\",\"caches\",\"frames\",\"mappings\"],\"hz\":10,"
+		"\"id\":1}}\n";
+
+	(void)state;
+	watch(0, ALL_TOPICS, 10);
+	settle(0, 100000);
+	rig_send(rig, 0, again, sizeof(again) - 1);
+	struct json_object *r = rig_next(rig, 0);
+	assert_int_equal(rig_int(get(r, "result"), "id"), 1);
+	json_object_put(r);
+	settle(0, 100000);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(c.fulls[i], 2);
+	assert_int_equal(c.fulls[5], 1);
+	compare_all();
+}
+
+static void test_events(void **state)
+{
+	uint64_t size = 0;
+
+	(void)state;
+	watch(0, "[\"events\"]", 10);
+	settle(0, 100000);
+	assert_true(insp_listening(&rig->insp));
+	for (int i = 0; i < 1000; i++)
+		change();
+	settle(0, 100000);
+	assert_int_equal(c.events, 1000);
+	assert_int_equal(c.events_lost, 0);
+	/* More than the ring holds, at once: what is lost is counted. */
+	for (int i = 0; i < 10000; i++)
+		change();
+	settle(0, 100000);
+	assert_int_equal(c.events + c.events_lost, 11000);
+	assert_in_range(c.events_lost, 10000 - 4096, 10000 - 3000);
+	(void)size;
+}
+
+static void test_event_kinds(void **state)
+{
+	struct json_object *record;
+
+	(void)state;
+	rig_result(rig, "trace.start", "{\"events\":[\"fail\"]}", &record);
+	json_object_put(record);
+	watch(0, "[\"events\"]", 10);
+	settle(0, 100000);
+	change();
+	struct insp_act act = {.op = INSP_OP_ALLOC_PAGES, .zone = 0, .num = 63};
+	assert_int_equal(insp_port_act(&act), INSP_REFUSED);
+	settle(0, 100000);
+	assert_int_equal(c.events, 1);
+	/* With mappings watched too, map events arrive but are not shown. */
+	watch(0, "[\"mappings\"]", 10);
+	settle(0, 100000);
+	for (int i = 0; i < 50; i++)
+		model_random_step();
+	uint64_t events = c.events;
+	settle(0, 100000);
+	assert_true(c.events - events < 5);
+}
+
+static void test_log(void **state)
+{
+	(void)state;
+	watch(0, "[\"log\"]", 10);
+	settle(0, 100000);
+	for (int i = 0; i < 200; i++)
+		model_log(1, "line");
+	settle(0, 100000);
+	assert_int_equal(c.lines_lost, 0);
+	for (int i = 0; i < 1000; i++)
+		model_log(1, "line");
+	settle(0, 100000);
+	assert_int_equal(c.lines_lost, 1000 - 256);
+}
+
+/* Not more often than asked for. */
+static void test_rate(void **state)
+{
+	(void)state;
+	watch(0, "[\"stat\"]", 5);
+	settle(0, 1000);
+	size_t records = c.records;
+	for (int ms = 0; ms < 2000; ms++) {
+		struct json_object *r;
+		change();
+		rig->clock_us += 1000;
+		rig_poll(rig);
+		while ((r = rig_next(rig, 0))) {
+			apply(r);
+			json_object_put(r);
+		}
+	}
+	assert_in_range(c.records - records, 9, 11);
+}
+
+/* A line that carries 600 bytes a second: the rate falls, is told, and the last state is right; a
+ * request is still answered at once between the records. */
+static void test_slow_line(void **state)
+{
+	struct rig_link *l = &rig->link[1];
+	static unsigned char kept[1 << 20];
+	size_t taken = 0;
+
+	(void)state;
+	watch(1, "[\"stat\",\"caches\"]", 30);
+	rig->link[1].limit = 8192;
+	l->lenient = true;
+	for (int ms = 0; ms < 60000; ms += 10) {
+		size_t n = l->len < 6 ? l->len : 6;
+		memcpy(kept + taken, l->bytes, n);
+		taken += n;
+		memmove(l->bytes, l->bytes + n, l->len - n);
+		l->len -= n;
+		if (ms % 50 == 0)
+			change();
+		rig->clock_us += 10000;
+		model_set_clock(rig->clock_us);
+		insp_poll(&rig->insp, rig->clock_us);
+		assert_true(l->len <= 8192);
+	}
+	struct insp_link_stats stats;
+	insp_link_stats(&l->link, &stats);
+	assert_true(stats.throttled > 100);
+	/* What came of it, in order. */
+	memmove(l->bytes + taken, l->bytes, l->len);
+	memcpy(l->bytes, kept, taken);
+	l->len += taken;
+	l->limit = RIG_LINE;
+	settle(1, 100000);
+	assert_true(c.told_hz > 0 && c.told_hz < 30);
+	assert_true(c.records < 600);
+	struct json_object *record;
+	compare_members(c.stat, rig_result(rig, "mm.stat", NULL, &record));
+	json_object_put(record);
+}
+
+static void test_quiet_costs_nothing(void **state)
+{
+	static const char stop[] =
+		"{\"jsonrpc\":\"2.0\",\"method\":\"watch.stop\",\"params\":{\"id\":1}}\n";
+
+	(void)state;
+	assert_false(insp_listening(&rig->insp));
+	assert_true(insp_poll(&rig->insp, rig->clock_us) == UINT64_MAX);
+	watch(0, ALL_TOPICS, 10);
+	assert_true(insp_listening(&rig->insp));
+	settle(0, 100000);
+	rig_send(rig, 0, stop, sizeof(stop) - 1);
+	assert_false(insp_listening(&rig->insp));
+	assert_true(insp_poll(&rig->insp, rig->clock_us) == UINT64_MAX);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(test_full_then_nothing),
+		T(test_delta_size),
+		T(test_random_fast),
+		T(test_random_small_line),
+		T(test_random_unrest),
+		T(test_maps_overrun),
+		T(test_resync),
+		T(test_events),
+		T(test_event_kinds),
+		T(test_log),
+		T(test_rate),
+		T(test_slow_line),
+		T(test_quiet_costs_nothing),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
