@@ -32,4 +32,4 @@ memviz-$1.units := memviz
 memviz-$1.srcs  := $M/test/test_$1.c
 memviz-$1.libs  := -lcmocka $(memviz_LIBS)
 endef
-$(foreach t,model,$(eval $(call memviz_test,$t)))
+$(foreach t,model records base recording,$(eval $(call memviz_test,$t)))

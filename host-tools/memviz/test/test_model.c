@@ -268,7 +268,8 @@ static void change_frames(struct mv_model *m)
 	for (unsigned i = from; i < to; i++)
 		shadow.frames[i] = cell;
 	/* More than what changed may be told, too. */
-	unsigned tell_from = from - (from && pick(3) == 0), tell_to = to + (to < FRAMES && pick(3) == 0);
+	unsigned tell_from = from - (from && pick(3) == 0),
+		 tell_to = to + (to < FRAMES && pick(3) == 0);
 	json *data = NULL, *list = list_of(&data, "runs");
 	add_frames(list, tell_from, tell_to, true);
 	tell(m, "frames", false, false, data);
@@ -490,7 +491,8 @@ static void a_keyframe_and_ranges_carry_the_state(void **state)
 		struct mv_range frames = {0, 0, FRAMES * MV_FRAME_BYTES - 1}, maps[SPACES];
 		for (unsigned s = 0; s < SPACES; s++)
 			maps[s] = (struct mv_range){s, page_va(s, 0), page_va(s, PAGES) - 1};
-		tell(before, "frames", false, false, mv_model_topic_ranges(m, "frames", &frames, 1));
+		tell(before, "frames", false, false,
+		     mv_model_topic_ranges(m, "frames", &frames, 1));
 		tell(before, "mappings", false, false,
 		     mv_model_topic_ranges(m, "mappings", maps, SPACES));
 		full_figures(before);
@@ -554,8 +556,9 @@ static void deltas_without_a_state_ask_for_one(void **state)
 	struct mv_model *m = mv_model_new(NULL);
 	assert_int_equal(apply_text(m, "{\"topic\":\"stat\",\"full\":false,\"data\":{\"used\":1}}"),
 			 MV_NEED_FULL);
-	assert_int_equal(apply_text(m, "{\"topic\":\"frames\",\"full\":false,\"data\":{\"runs\":[]}}"),
-			 MV_NEED_FULL);
+	assert_int_equal(
+		apply_text(m, "{\"topic\":\"frames\",\"full\":false,\"data\":{\"runs\":[]}}"),
+		MV_NEED_FULL);
 	assert_int_equal(apply_text(m, "{\"topic\":\"mappings\",\"full\":false,\"data\":{}}"),
 			 MV_NEED_FULL);
 	assert_int_equal(apply_text(m, "{\"topic\":\"weather\",\"full\":true,\"data\":{}}"),
