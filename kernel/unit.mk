@@ -129,7 +129,7 @@ kernel-workload.srcs := kernel/workload/test/test_workload.c $(workload.programs
 	mm/test/port/port_host.c
 kernel-workload.libs := -lcmocka
 
-TAP_TESTS += kernel/core/test/crash.bats kernel/drivers/test/virtio.bats kernel/drivers/test/uart.bats
+TAP_TESTS += kernel/core/test/crash.bats kernel/core/test/panic.bats kernel/drivers/test/virtio.bats kernel/drivers/test/uart.bats
 
 PROGS += kernel-boot-parse
 kernel-boot-parse.kind := test

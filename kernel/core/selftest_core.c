@@ -210,6 +210,11 @@ SELFTEST(ksyms_find, "core.ksyms")
 	ST_EXPECT(strcmp(symbol.name, "thread_yield") == 0, "it is called %s", symbol.name);
 	ST_EQUAL(symbol.address, (uintptr_t)thread_yield);
 	ST_EQUAL(symbol.offset, 1);
+	ST_EXPECT(ksyms_lookup((uintptr_t)thread_yield, &symbol) && symbol.offset == 0,
+		  "its first byte belongs to %s", symbol.name);
+	ST_EXPECT(ksyms_lookup((uintptr_t)thread_yield - 1, &symbol) &&
+			  strcmp(symbol.name, "thread_yield") != 0,
+		  "the byte before it is its own, too");
 	ksyms_format(text, sizeof(text), (uintptr_t)thread_yield + 0x12);
 	ST_EXPECT(strcmp(text, "thread_yield+0x12") == 0, "\"%s\"", text);
 	ksyms_format(text, sizeof(text), 0x1234);
