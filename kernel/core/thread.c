@@ -387,6 +387,7 @@ static struct thread *thread_make(const char *name, void (*entry)(void *), void 
 		kfree(thread);
 		return NULL;
 	}
+	kstack_set_owner(&thread->stack, thread->name);
 	thread->entry = entry;
 	thread->argument = argument;
 	thread->rsp = context_prepare(thread->stack.end, thread_begin, thread);

@@ -2,7 +2,7 @@
  * Memory access with a way out: each access has a line in the exception table (section .extable),
  * which tells trap_dispatch() where to go on when that very instruction faults.
  */
-#include <kernel/patch.h>
+#include <kernel/patch_asm.h>
 
 .macro on_fault from:req, to:req
 	.pushsection .extable, "a"

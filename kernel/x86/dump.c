@@ -154,6 +154,19 @@ bool backtrace_next(struct backtrace *walk, uint64_t *rip)
 	return true;
 }
 
+/* A return address belongs to the call before it, which may be the last thing in its function. */
+static void name_code(char *buf, size_t size, uint64_t rip, bool exact)
+{
+	struct ksym symbol;
+
+	if (!in_text(rip))
+		ksnprintf(buf, size, "outside of the kernel's code");
+	else if (ksyms_lookup(exact ? rip : rip - 1, &symbol))
+		ksnprintf(buf, size, "%s+0x%llx", symbol.name, ULL(rip - symbol.address));
+	else
+		ksnprintf(buf, size, "no symbol");
+}
+
 void backtrace_dump(const struct trap_frame *frame, line_fn line, void *context)
 {
 	struct backtrace walk;
@@ -166,17 +179,13 @@ void backtrace_dump(const struct trap_frame *frame, line_fn line, void *context)
 		backtrace_from(&walk, (uintptr_t)__builtin_return_address(0),
 			       *(const uint64_t *)__builtin_frame_address(0));
 	for (unsigned i = 0; backtrace_next(&walk, &rip); i++) {
-		/* A return address belongs to the call before it, which may end its function. */
 		bool exact = (i == 0 && frame) || walk.trap;
 
 		if (walk.trap) {
 			ksnprintf(buf, sizeof(buf), "    -- %s --", trap_name(walk.trap->vector));
 			line(buf, context);
 		}
-		if (in_text(rip))
-			ksyms_format(symbol, sizeof(symbol), exact ? rip : rip - 1);
-		else
-			ksnprintf(symbol, sizeof(symbol), "outside of the kernel's code");
+		name_code(symbol, sizeof(symbol), rip, exact);
 		ksnprintf(buf, sizeof(buf), "#%-2u %016llx %s", i, ULL(rip), symbol);
 		line(buf, context);
 	}

@@ -202,12 +202,11 @@ SELFTEST(guard_pages_fault, "security.guard")
 /* Writes over its own canary what weaken=canary makes it: with a secret one, that is found out. */
 static __attribute__((noinline)) void smash(void *argument)
 {
-	volatile uint64_t buffer[4];
+	volatile uint64_t buffer[4] = {0};
 	volatile uint64_t *at = buffer;
 	uint64_t secret = percpu()->canary;
 
 	(void)argument;
-	buffer[0] = 0;
 	/* The canary lies within a few words above the buffer. */
 	for (int i = 0; i < 12; i++)
 		if (at[i] == secret)

@@ -71,7 +71,7 @@ static void expect_words(void (*fn)(void *argument), uintptr_t argument, const c
 SELFTEST(faults_are_explained, "trap.explain")
 {
 	static uint32_t zero;
-	struct kstack_place place;
+	struct kstack_place place = {0};
 	size_t cursor = 0;
 
 	expect_words(read_at, 0x18,
@@ -103,7 +103,7 @@ SELFTEST(stack_overflow_is_explained, "trap.stack_overflow")
 {
 	uint32_t deeper = 1;
 	struct trap_frame trap = trap_of(overflow_stack, &deeper);
-	struct kstack_place place;
+	struct kstack_place place = {0};
 	char cause[TRAP_EXPLAIN_MAX];
 
 	ST_EQUAL(trap.vector, TRAP_DOUBLE_FAULT);
@@ -144,7 +144,7 @@ SELFTEST(handlers_are_called, "trap.handler")
 
 static bool note_nmi(struct trap_frame *frame)
 {
-	struct kstack_place place;
+	struct kstack_place place = {0};
 
 	handled++;
 	on_own_stack = kstack_find((uintptr_t)frame, &place) && strstr(place.stack, "NMI");
@@ -214,7 +214,7 @@ SELFTEST(ring3_is_interrupted, "trap.ring3_interrupts")
 
 SELFTEST(safe_access_reports, "trap.safe_access")
 {
-	struct kstack_place place;
+	struct kstack_place place = {0};
 	uint8_t bytes[64];
 	uint64_t word = 0;
 	size_t cursor = 0;

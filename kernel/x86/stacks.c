@@ -31,7 +31,8 @@ static const char *const image_stack_names[BOOT_STACKS] = {
 
 struct slot {
 	void *memory; /* direct-map address; NULL while the slot is free */
-	bool early;   /* of the early allocator: mm/ would not take it back */
+	const char *owner;
+	bool early; /* of the early allocator: mm/ would not take it back */
 };
 
 static struct {
@@ -66,7 +67,7 @@ static void give_slot(size_t slot)
 {
 	irq_flags_t flags = spin_lock_irqsave(&window.lock);
 
-	window.slots[slot].memory = NULL;
+	window.slots[slot] = (struct slot){0};
 	window.used[slot / 64] &= ~(UINT64_C(1) << slot % 64);
 	spin_unlock_irqrestore(&window.lock, flags);
 }
@@ -96,10 +97,10 @@ static struct slot take_memory(void)
 	void *spare = take_spare();
 
 	if (spare)
-		return (struct slot){spare, true};
+		return (struct slot){.memory = spare, .early = true};
 	if (paging_mapper())
-		return (struct slot){paging_mapper()->alloc(KSTACK_BYTES), false};
-	return (struct slot){early_alloc(KSTACK_BYTES, KSTACK_BYTES), true};
+		return (struct slot){.memory = paging_mapper()->alloc(KSTACK_BYTES)};
+	return (struct slot){.memory = early_alloc(KSTACK_BYTES, KSTACK_BYTES), .early = true};
 }
 
 static void give_memory(struct slot slot)
@@ -134,11 +135,23 @@ bool kstack_create(struct kstack *stack)
 	return true;
 }
 
-void kstack_destroy(struct kstack *stack)
+static size_t slot_of(const struct kstack *stack)
 {
 	size_t slot = (stack->base - STACK_WINDOW_BASE) / SLOT_BYTES;
 
 	KASSERT(slot < SLOTS && stack->base == slot_base(slot) && window.slots[slot].memory);
+	return slot;
+}
+
+void kstack_set_owner(const struct kstack *stack, const char *name)
+{
+	window.slots[slot_of(stack)].owner = name;
+}
+
+void kstack_destroy(struct kstack *stack)
+{
+	size_t slot = slot_of(stack);
+
 	paging_unmap_stack(mm_va(stack->base), KSTACK_BYTES);
 	give_memory(window.slots[slot]);
 	give_slot(slot);
@@ -157,7 +170,12 @@ static void describe_image_stack(size_t i, struct kstack_place *place)
 
 static void describe_slot(size_t slot, struct kstack_place *place)
 {
-	ksnprintf(place->stack, sizeof(place->stack), "thread stack in slot %u", (unsigned)slot);
+	const char *owner = window.slots[slot].owner;
+
+	if (owner)
+		ksnprintf(place->stack, sizeof(place->stack), "stack of thread '%s'", owner);
+	else
+		ksnprintf(place->stack, sizeof(place->stack), "stack in slot %u", (unsigned)slot);
 	place->guard = false;
 	place->base = slot_base(slot);
 	place->end = place->base + KSTACK_BYTES;

@@ -6,7 +6,7 @@
  * machine check may hit before that was done, so their way looks at the %gs base itself: the
  * kernel's is a negative number, ring 3 can only load positive ones.
  */
-#include <kernel/patch.h>
+#include <kernel/patch_asm.h>
 #include <kernel/trap_offsets.h>
 
 	.section .text.entry, "ax"

@@ -8,6 +8,7 @@
 #include <kernel/boot.h>
 #include <kernel/cpu.h>
 #include <kernel/log.h>
+#include <kernel/percpu.h>
 
 #define HZ_MIN	   UINT64_C(10000000)
 #define HZ_MAX	   UINT64_C(20000000000)
@@ -23,7 +24,6 @@ static struct {
 	/* ns = ticks * mul >> 32, kept in two halves so that nothing overflows for centuries. */
 	uint64_t ns_per_tick_32;
 	const char *source;
-	uint64_t last; /* largest value handed out: the clock never runs backwards */
 } tsc = {.ns_per_tick_32 = UINT64_C(1) << 32, .source = "assumed"};
 
 static bool sane(uint64_t hz)
@@ -146,12 +146,13 @@ const char *tsc_source(void)
 uint64_t tsc_since_entry(void)
 {
 	uint64_t now = rdtsc() - boot_info.entry_tsc;
-	uint64_t last = __atomic_load_n(&tsc.last, __ATOMIC_RELAXED);
+	struct percpu *cpu = percpu();
+	uint64_t last = cpu->clock_last;
 
-	/* Bit 63: before entry, on a CPU whose counter is behind. */
+	/* A counter that was set back (a guest that moved to another host) stands still instead. */
 	if ((int64_t)(now - last) < 0)
 		return last;
-	__atomic_store_n(&tsc.last, now, __ATOMIC_RELAXED);
+	cpu->clock_last = now;
 	return now;
 }
 

@@ -22,8 +22,8 @@ void irq_init(void);
  * and unmasks it. False, said in the log: no such line, taken, or no vector free. The timer's line
  * 0 belongs to the clock. Not from interrupts.
  */
-bool irq_request(unsigned isa_irq, irq_handler_fn handler, void *context);
-void irq_release(unsigned isa_irq);
+bool irq_request(unsigned line, irq_handler_fn handler, void *context);
+void irq_release(unsigned line);
 
 /* The same for a PCI line, by the number in the device's interrupt-line register (a global system
  * interrupt): level-triggered, active low, may be shared by up to four handlers, each of which asks

@@ -27,10 +27,10 @@ struct percpu {
 	struct thread *current;
 	/* Top of the stack that a trap from ring 3 arrives on. */
 	uint64_t kernel_stack;
-	uint32_t cpu;	  /* our number: 0 is the boot CPU, no gaps */
-	uint32_t apic_id; /* the hardware's number */
-	uint64_t reserved;
-	uint64_t canary; /* at 40: fixed by the compiler */
+	uint32_t cpu;	     /* our number: 0 is the boot CPU, no gaps */
+	uint32_t apic_id;    /* the hardware's number */
+	uint64_t clock_last; /* latest reading of the clock here, in TSC ticks since entry */
+	uint64_t canary;     /* at 40: fixed by the compiler */
 	/* What mm/ keeps for this CPU; NULL until port_mm_init(). At 48: port_mm.c relies on it. */
 	struct mm_cpu *mm;
 

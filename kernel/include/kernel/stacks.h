@@ -19,12 +19,15 @@ struct kstack {
  * Thread context or early boot. The stack's memory is zero. */
 bool kstack_create(struct kstack *stack);
 
+/* Says whose it is, for kstack_find(). `name` must live as long as the stack; NULL: nobody's. */
+void kstack_set_owner(const struct kstack *stack, const char *name);
+
 /* Unmaps it and gives its memory back. Nobody may run on it. Thread context. */
 void kstack_destroy(struct kstack *stack);
 
 /* What an address in or below a stack is: name of the stack, and whether it is the guard page. */
 struct kstack_place {
-	char stack[64]; /* "boot stack", "NMI stack of CPU 0", "stack of thread 7", ... */
+	char stack[64]; /* "boot stack", "NMI stack of CPU 0", "stack of thread 'main'", ... */
 	bool guard;
 	uintptr_t base, end;
 };
