@@ -23,6 +23,11 @@ mm-pgtable-fuzz.kind := fuzz
 mm-pgtable-fuzz.units := mm
 mm-pgtable-fuzz.srcs := mm/test/fuzz_pgtable.c $(mm.pt_rig)
 
+PROGS += mm-pgtable-smoke
+mm-pgtable-smoke.kind := test
+mm-pgtable-smoke.units := mm
+mm-pgtable-smoke.srcs := mm/test/fuzz_smoke.c mm/test/fuzz_pgtable.c $(mm.pt_rig)
+
 PROGS += mm-pgtable-threads
 mm-pgtable-threads.kind := test
 mm-pgtable-threads.flavor := tsan

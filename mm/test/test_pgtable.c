@@ -386,6 +386,7 @@ static void bad_requests_change_nothing(void **state)
 		{G1,		     M2 + 2048,		PAGE,		      RW,	  MM_ERR_ALIGN    },
 		{0xfffffffffffff000, M2,		 PAGE + 1,	   RW,	       MM_ERR_WRAP	  },
 		{0xffff900000000000, M2,		 UINT64_MAX,	     RW,	 MM_ERR_WRAP	    },
+		{0x0000800000000000, M2,		 UINT64_MAX,	     RW,	 MM_ERR_CANONICAL},
 		{0x0000800000000000, M2,		 PAGE,	       RW,	   MM_ERR_CANONICAL},
 		{0xffff7ffffffff000, M2,		 2 * PAGE,	   RW,	       MM_ERR_CANONICAL},
 		{0x00007ffffffff000, M2,		 2 * PAGE,	   RW,	       MM_ERR_CANONICAL},
@@ -755,6 +756,8 @@ static void runs_are_maximal(void **state)
 	filter.accessed_dirty = true;
 	assert_int_equal(visit(filter, 3), 3);
 	assert_true(runs[1].va.value == G1 && runs[1].length == PAGE && runs[1].flags == (RW | AD));
+	map(space, G1 + 24 * M2, 0, PAGE, RW, true, MM_OK); // goes on in va, not in pa
+	assert_int_equal(visit(filter, 3), 4);
 }
 
 static void windows_cut_runs(void **state)

@@ -191,6 +191,7 @@ static void looking_at_a_stopped_machine(void **state)
 	assert_int_equal(mm_space_info(shared_space, &info), MM_OK);
 	look_once(&seed);
 	// A table pointer that is being written: memory that is no table is not entered.
+	*(uint64_t *)host_virt(8 * M2) = G1 | 3;
 	*rig_entry(rig_root(0), G1, 2) = 8 * M2 | 3;
 	assert_int_equal(mm_translate(MM_SPACE_KERNEL, mm_va(G1), &is), MM_OK);
 	assert_false(is.mapped);
