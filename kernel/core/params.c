@@ -360,15 +360,15 @@ static const char *next_word(const char *at, struct word *word, struct report *r
 	}
 }
 
+/* Padding included: two that are the same compare equal byte by byte. */
 void params_defaults(struct kernel_params *params)
 {
-	*params = (struct kernel_params){
-		.directmap_bytes = 4 * GIB,
-		.zone_dma_bytes = 16 * MIB,
-		.inspect = INSPECT_ALLOC,
-		.loglevel = LOG_INFO,
-		.selftest_pattern = "*",
-	};
+	memset(params, 0, sizeof(*params));
+	params->directmap_bytes = 4 * GIB;
+	params->zone_dma_bytes = 16 * MIB;
+	params->inspect = INSPECT_ALLOC;
+	params->loglevel = LOG_INFO;
+	params->selftest_pattern[0] = '*';
 }
 
 unsigned params_parse(const char *cmdline, struct kernel_params *params, params_report_fn report_to,

@@ -45,13 +45,27 @@ static int theirs(char *buf, size_t size, const char *fmt, ...)
 	return len;
 }
 
+/* Arguments wider than the conversion are cut the same way. */
+static void same_cut(const char *fmt, int value)
+{
+	char a[32], b[32];
+
+	assert_int_equal(ours(a, sizeof(a), fmt, value), theirs(b, sizeof(b), fmt, value));
+	assert_string_equal(a, b);
+}
+
 static void numbers(void **state)
 {
 	(void)state;
 	SAME("%d %i %u", -1, 42, 42u);
 	SAME("%d %d", INT32_MIN, INT32_MAX);
 	SAME("%lld %llu", LLONG_MIN, ULLONG_MAX);
-	SAME("%hhd %hhu %hd %hu", 300, 300, 70000, 70000);
+	SAME("%hhd %hhu %hd %hu", (signed char)-44, (unsigned char)200, (short)-536,
+	     (unsigned short)65000);
+	same_cut("%hhd", 300);
+	same_cut("%hhu", -1);
+	same_cut("%hd", 70000);
+	same_cut("%hu", -5);
 	SAME("%zu %zd %jd %td", SIZE_MAX, (ssize_t)-1, INTMAX_MIN, (ptrdiff_t)-5);
 	SAME("%x %X %#x %#X %#x", 0xbeefu, 0xbeefu, 0xbeefu, 0xbeefu, 0u);
 	SAME("%o %#o %#o", 8u, 8u, 0u);
