@@ -512,6 +512,24 @@ static void test_maps_overrun(void **state)
 	compare_all();
 }
 
+/* The ring was lapped, though all that is left in it is one small range. */
+static void test_maps_lapped(void **state)
+{
+	struct insp_act there = {.op = INSP_OP_MAP, .addr = 0xffffb00000000000, .bytes = 4096};
+	struct insp_act here = {.op = INSP_OP_MAP, .addr = 0xffffb01000000000, .bytes = 4096};
+
+	(void)state;
+	watch(0, "[\"stat\",\"zones\",\"caches\",\"frames\",\"mappings\"]", 10);
+	settle(0, 100000);
+	assert_int_equal(insp_port_act(&there), INSP_OK);
+	for (int i = 0; i < 2001; i++) {
+		here.op = i % 2 ? INSP_OP_UNMAP : INSP_OP_MAP;
+		assert_int_equal(insp_port_act(&here), INSP_OK);
+	}
+	settle(0, 100000);
+	compare_all();
+}
+
 /* A watch that begins anew keeps its id and sends full states. */
 static void test_resync(void **state)
 {
@@ -683,6 +701,7 @@ int main(void)
 		T(test_random_small_line),
 		T(test_random_unrest),
 		T(test_maps_overrun),
+		T(test_maps_lapped),
 		T(test_resync),
 		T(test_events),
 		T(test_event_kinds),
