@@ -397,7 +397,9 @@ static struct tables size_tables(const struct layout *layout)
 		tables.granules *= 2;
 	tables.slabs = append(&tables.bytes, sizeof(struct slab) * (uint64_t)tables.granules);
 	tables.pages = append(&tables.bytes, sizeof(struct Page) * (uint64_t)tables.bits);
-	tables.words = append(&tables.bytes, sizeof(struct frame_word) * (tables.bits / 64));
+	// One empty word behind each zone, so that every word has a successor.
+	tables.words = append(&tables.bytes,
+			      sizeof(struct frame_word) * (tables.bits / 64 + ZONE_COUNT));
 	// One stripe of tables can cut one extent in two at most; room for it.
 	tables.extents = append(&tables.bytes, sizeof(struct extent) * (layout->extents + 4));
 	tables.cpu = append(&tables.bytes, sizeof(struct mm_cpu));
@@ -518,6 +520,7 @@ static void hand_out_tables(const struct tables *tables, const struct layout *la
 	mm_cpus[0] = (struct mm_cpu *)(void *)(at + tables->cpu);
 	mm_pages = page;
 	mm_page_total = tables->bits;
+	mm_page_bytes = tables->bits * sizeof(struct Page);
 	for (int i = 0; i < ZONE_COUNT; i++) {
 		struct zone *zone = &mm_zones[i];
 
@@ -530,7 +533,7 @@ static void hand_out_tables(const struct tables *tables, const struct layout *la
 		zone->word = word;
 		memset(zone->bucket, 0xff, sizeof(zone->bucket));
 		page += zone->words * 64u;
-		word += zone->words;
+		word += zone->words + 1;
 		// Page slots behind the last bit are guards as well.
 		for (uint32_t bit = zone->bits; bit < zone->words * 64u; bit++)
 			fill_guard(zone, bit, i);

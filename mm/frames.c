@@ -67,6 +67,7 @@ struct zone mm_zones[ZONE_COUNT];
 const char *const mm_zone_names[ZONE_COUNT] = {"ZONE_DMA", "ZONE_NORMAL", "ZONE_UNMAPPED_IN_PGT"};
 struct Page *mm_pages;
 uint32_t mm_page_total;
+uint64_t mm_page_bytes;
 
 #define FRAME_SLOW (SLOW_HOOK | SLOW_FAIL | MM_SWITCH_ATTRIBUTION | MM_SWITCH_LAST_CALLER)
 
@@ -76,12 +77,16 @@ struct range {
 	uint64_t low, high;	 // masks in it and in its successor
 };
 
-static inline struct range range_of(const struct zone *zone, uint32_t bit, unsigned count)
+static inline struct range range_at(struct frame_word *word, unsigned at, unsigned count)
 {
 	uint64_t mask = ~UINT64_C(0) >> (64 - count);
-	unsigned shift = bit % 64;
 
-	return (struct range){&zone->word[bit / 64], mask << shift, mask >> 1 >> (63 - shift)};
+	return (struct range){word, mask << at, mask >> 1 >> (63 - at)};
+}
+
+static inline struct range range_of(const struct zone *zone, uint32_t bit, unsigned count)
+{
+	return range_at(&zone->word[bit / 64], bit % 64, count);
 }
 
 static inline void toggle(uint64_t *word, uint64_t mask)
@@ -153,27 +158,36 @@ static inline void window_and(uint64_t *low, uint64_t *high, unsigned more)
 	*high &= *high >> more;
 }
 
-static inline uint64_t next_word_free(const struct zone *zone, uint32_t index)
+// Where `count` (1..63) free frames begin in word `index`, if they do so at its first
+// free frame or in the run that reaches its top; else 64. No loop, and the right
+// answer in most words that are not utterly broken.
+static inline unsigned run_at_ends(const struct zone *zone, uint32_t index, unsigned count)
 {
-	return index + 1 < zone->words ? mm_peek(zone->word[index + 1].free) : 0;
+	uint64_t low = mm_peek(zone->word[index].free);
+	uint64_t high, busy;
+	unsigned first, top, ahead;
+
+	if (!low)
+		return 64;
+	first = (unsigned)__builtin_ctzll(low);
+	busy = ~(low >> first);
+	if (!busy || (unsigned)__builtin_ctzll(busy) >= count)
+		return first;
+	high = mm_peek(zone->word[index + 1].free);
+	top = (unsigned)__builtin_clzll(~low);
+	ahead = ~high ? (unsigned)__builtin_ctzll(~high) : 64;
+	return top && top + ahead >= count ? 64 - top : 64;
 }
 
 // A bit of word `index` where `count` (1..63) free frames begin; 64 if none.
 static unsigned run_in_word(const struct zone *zone, uint32_t index, unsigned count)
 {
 	uint64_t low = mm_peek(zone->word[index].free);
-	uint64_t high;
-	unsigned top, ahead;
+	uint64_t high = mm_peek(zone->word[index + 1].free);
+	unsigned at = run_at_ends(zone, index, count);
 
-	if (count == 1)
-		return low ? (unsigned)__builtin_ctzll(low) : 64;
-	// The run that reaches the top of the word: found without a loop, and the
-	// right one in all words that are not broken.
-	high = next_word_free(zone, index);
-	top = ~low ? (unsigned)__builtin_clzll(~low) : 64;
-	ahead = ~high ? (unsigned)__builtin_ctzll(~high) : 64;
-	if (top && top + ahead >= count)
-		return 64 - top;
+	if (at < 64)
+		return at;
 	for (unsigned length = 1; length < count && low;) {
 		unsigned more = length < count - length ? length : count - length;
 
@@ -215,11 +229,10 @@ static unsigned window_best(uint64_t low_word, uint64_t high_word)
 unsigned mm_word_best(const struct zone *zone, uint32_t index, bool promised)
 {
 	const struct frame_word *word = &zone->word[index];
-	bool last = index + 1 == zone->words;
 
 	if (promised)
-		return window_best(word->promised, last ? 0 : word[1].promised);
-	return window_best(mm_peek(word->free), last ? 0 : mm_peek(word[1].free));
+		return window_best(word->promised, word[1].promised);
+	return window_best(mm_peek(word->free), mm_peek(word[1].free));
 }
 
 // --- the free set, under zone.lock --------------------------------------------
@@ -256,7 +269,7 @@ static unsigned promised_from(const struct zone *zone, uint32_t bit)
 		return 0;
 	busy = ~zone->word[index].promised >> inside;
 	count = busy ? (unsigned)__builtin_ctzll(busy) : 64 - inside;
-	if (count == 64 - inside && index + 1 < zone->words) {
+	if (count == 64 - inside) {
 		busy = ~zone->word[index + 1].promised;
 		count += busy ? (unsigned)__builtin_ctzll(busy) : 64;
 	}
@@ -292,17 +305,14 @@ static __attribute__((noinline)) void correct(struct zone *zone, uint32_t index)
 	struct frame_word *word = &zone->word[index];
 
 	word->promised = word->free;
-	if (index + 1 < zone->words)
-		word[1].promised = word[1].free;
+	word[1].promised = word[1].free;
 	hint_set(zone, index, mm_word_best(zone, index, false));
 }
 
-// Behind toggle_free of a range.
-static inline void freed(struct zone *zone, const struct range *range, uint32_t bit, unsigned count)
+static inline bool is_promised(const struct range *range)
 {
-	if (mm_unlikely(range->low & ~range->word->promised) ||
-	    (range->high && mm_unlikely(range->high & ~range->word[1].promised)))
-		promise(zone, bit, count);
+	return !(range->low & ~range->word->promised) &&
+	       (!range->high || !(range->high & ~range->word[1].promised));
 }
 
 static void give(struct zone *zone, uint32_t bit, unsigned count)
@@ -310,7 +320,8 @@ static void give(struct zone *zone, uint32_t bit, unsigned count)
 	struct range range = range_of(zone, bit, count);
 
 	toggle_free(&range);
-	freed(zone, &range, bit, count);
+	if (!is_promised(&range))
+		promise(zone, bit, count);
 }
 
 void mm_frames_add_free(struct zone *zone, uint32_t bit, uint32_t count)
@@ -328,8 +339,13 @@ void mm_frames_add_free(struct zone *zone, uint32_t bit, uint32_t count)
 	}
 }
 
-// The first bit of a free run of `count`; MM_NIL if there is none.
-static inline uint32_t find_run(struct zone *zone, unsigned count)
+// Where a run lies: bit `at` of word `index`; at = 64: nowhere.
+struct place {
+	uint32_t index;
+	unsigned at;
+};
+
+static __attribute__((noinline)) struct place search(struct zone *zone, unsigned count)
 {
 	uint64_t candidates;
 
@@ -339,26 +355,45 @@ static inline uint32_t find_run(struct zone *zone, unsigned count)
 		unsigned at = run_in_word(zone, index, count);
 
 		if (at < 64)
-			return index * 64 + at;
+			return (struct place){index, at};
 		correct(zone, index);
 	}
-	return MM_NIL;
+	return (struct place){0, 64};
 }
 
-static inline struct Page *take_run(struct zone *zone, unsigned count)
+// The first word of the best bucket, if a run lies at its ends; else a search.
+static inline __attribute__((always_inline)) struct place find_run(struct zone *zone,
+								   unsigned count)
+{
+	uint64_t candidates = zone->buckets >> count;
+
+	if (mm_likely(candidates)) {
+		uint32_t index = zone->bucket[count + (unsigned)__builtin_ctzll(candidates)];
+		unsigned at = run_at_ends(zone, index, count);
+
+		if (mm_likely(at < 64))
+			return (struct place){index, at};
+	}
+	return search(zone, count);
+}
+
+static inline __attribute__((always_inline)) struct Page *take_run(struct zone *zone,
+								   unsigned count)
 {
 	mm_irq_t irq = mm_lock_irq(&zone->lock);
-	uint32_t bit = find_run(zone, count);
+	struct place place = find_run(zone, count);
+	struct Page *page = NULL;
 
-	if (mm_likely(bit != MM_NIL)) {
-		struct range range = range_of(zone, bit, count);
+	if (mm_likely(place.at < 64)) {
+		struct range range = range_at(&zone->word[place.index], place.at, count);
 
 		toggle_free(&range);
 		if (count > 1)
 			toggle_alloc(&range);
+		page = &zone->pages[place.index * 64 + place.at];
 	}
 	mm_unlock_irq(&zone->lock, irq);
-	return bit == MM_NIL ? NULL : &zone->pages[bit];
+	return page;
 }
 
 static __attribute__((noinline)) void give_one(struct zone *zone, struct Page *page)
@@ -476,9 +511,8 @@ static MM_COLD void report_alloc(struct Page *page, unsigned zone_select, unsign
 	mm_report(&event, flags);
 }
 
-// Everything but a single frame that this CPU has at hand.
-static __attribute__((noinline)) struct Page *alloc_rest(unsigned zone_select, int num, ul flags,
-							 uint64_t site)
+// The long way: refusals, failure injection, listeners, memory to be collected.
+static MM_COLD struct Page *alloc_rest(unsigned zone_select, int num, ul flags, uint64_t site)
 {
 	struct zone *zone = zone_selected(zone_select);
 	enum mm_status status = validate(zone, num, flags);
@@ -498,40 +532,58 @@ static __attribute__((noinline)) struct Page *alloc_rest(unsigned zone_select, i
 	return page;
 }
 
-struct Page *alloc_pages(unsigned int zone_select, int num, ul flags)
+// Any run while nobody watches.
+static __attribute__((noinline)) struct Page *alloc_run(unsigned zone_select, int num, ul flags,
+							uint64_t site)
 {
 	struct zone *zone = zone_selected(zone_select);
 
-	if (num == 1 && mm_likely(zone) && mm_likely(!(mm_peek(mm_flags) & FRAME_SLOW)) &&
-	    mm_likely(!(flags & ~PAGE_ATTR_KNOWN))) {
-		struct Page *page = cache_take(&mm_port_cpu()->frame[zone->index]);
+	if (mm_likely(!(mm_peek(mm_flags) & FRAME_SLOW)) &&
+	    mm_likely(validate(zone, num, flags) == MM_OK)) {
+		struct Page *page = take_run(zone, (unsigned)num);
 
 		if (mm_likely(page))
-			return hand_out(zone, page, 1, flags);
+			return hand_out(zone, page, (unsigned)num, flags);
 	}
-	return alloc_rest(zone_select, num, flags, MM_CALLER);
+	return alloc_rest(zone_select, num, flags, site);
+}
+
+struct Page *alloc_pages(unsigned int zone_select, int num, ul flags)
+{
+	if (num == 1) {
+		struct zone *zone = zone_selected(zone_select);
+
+		if (mm_likely(zone) && mm_likely(!(mm_peek(mm_flags) & FRAME_SLOW)) &&
+		    mm_likely(!(flags & ~PAGE_ATTR_KNOWN))) {
+			struct Page *page = cache_take(&mm_port_cpu()->frame[zone->index]);
+
+			if (mm_likely(page))
+				return hand_out(zone, page, 1, flags);
+		}
+	}
+	return alloc_run(zone_select, num, flags, MM_CALLER);
 }
 
 enum mm_status mm_query_alloc_pages(unsigned int zone_select, int num, ul flags, paddr_t *address)
 {
 	struct zone *zone = zone_selected(zone_select);
 	enum mm_status status = validate(zone, num, flags);
-	uint32_t bit = MM_NIL;
+	struct place place = {0, 64};
 
 	// Flushing moves free frames between two places and is seen by nobody.
-	for (int pass = 0; status == MM_OK && bit == MM_NIL && pass < 2; pass++) {
+	for (int pass = 0; status == MM_OK && place.at == 64 && pass < 2; pass++) {
 		mm_irq_t irq;
 
 		if (pass)
 			mm_frames_flush();
 		irq = mm_lock_irq(&zone->lock);
-		bit = find_run(zone, (unsigned)num);
+		place = find_run(zone, (unsigned)num);
 		mm_unlock_irq(&zone->lock, irq);
 	}
-	if (status == MM_OK && bit == MM_NIL)
+	if (status == MM_OK && place.at == 64)
 		return MM_ERR_NO_RUN;
 	if (status == MM_OK && address)
-		*address = mm_page_to_phys(&zone->pages[bit]);
+		*address = mm_page_to_phys(&zone->pages[place.index * 64 + place.at]);
 	return status;
 }
 
@@ -540,7 +592,7 @@ static inline bool page_is_ours(const struct Page *page)
 {
 	uintptr_t offset = (uintptr_t)page - (uintptr_t)mm_pages;
 
-	return offset < mm_page_total * sizeof(struct Page) && offset % sizeof(struct Page) == 0;
+	return offset < mm_page_bytes && offset % sizeof(struct Page) == 0;
 }
 
 static struct frame_word *word_of(const struct Page *page, uint64_t *mask)
@@ -594,12 +646,18 @@ const struct Page *mm_run_head(const struct Page *page)
 	return page;
 }
 
-// Books the end of `count` frames of a run with this head.
+// Books the end of `count` frames of a run with this head. Its site is booked by
+// account_site, which only the long way needs: sites are 0 while attribution is off.
 static inline void account_end(struct zone *zone, const struct Page *head, unsigned count)
 {
-	if (head->attr & PAGE_SHARED)
+	if (mm_unlikely(head->attr & PAGE_SHARED))
 		mm_count(zone->shared, -(uint64_t)count);
-	if (mm_unlikely(head->site))
+	mm_count(zone->returned, count);
+}
+
+static void account_site(const struct Page *head, unsigned count)
+{
+	if (head->site)
 		mm_site_count_frames(count, head->site, false);
 }
 
@@ -683,6 +741,7 @@ static __attribute__((noinline)) enum mm_status free_parts(struct zone *zone, st
 		count = 1;
 		if (is_single(page)) {
 			account_end(zone, page, 1);
+			account_site(page, 1);
 			page->refs = 0;
 		} else {
 			struct Page *head = (struct Page *)mm_run_head(page);
@@ -692,6 +751,7 @@ static __attribute__((noinline)) enum mm_status free_parts(struct zone *zone, st
 			count = number < left ? number : left;
 			range = range_of(zone, bit, count);
 			account_end(zone, head, count);
+			account_site(head, count);
 			toggle_alloc(&range);
 			cut_run(head, page, count);
 		}
@@ -700,50 +760,36 @@ static __attribute__((noinline)) enum mm_status free_parts(struct zone *zone, st
 	return MM_OK;
 }
 
-static inline void free_whole(struct zone *zone, struct Page *page, unsigned number)
+// page->run_frames == number > 1, the range is that of the run, zone.lock held.
+static inline void free_whole(struct zone *zone, struct Page *page, const struct range *range)
 {
-	uint32_t bit = mm_page_bit(zone, page);
-	struct range range = range_of(zone, bit, number);
-
-	account_end(zone, page, number);
+	account_end(zone, page, page->run_frames);
 	page->refs = 0;
 	mm_poke(page->run_frames, 0);
-	toggle_alloc(&range);
-	toggle_free(&range);
-	freed(zone, &range, bit, number);
+	toggle_alloc(range);
+	toggle_free(range);
 }
 
-static inline enum mm_status free_run(struct Page *page, unsigned number)
+static enum mm_status free_run(struct Page *page, unsigned number)
 {
 	struct zone *zone = &mm_zones[page->zone];
 	mm_irq_t irq = mm_lock_irq(&zone->lock);
-	enum mm_status status = MM_OK;
+	enum mm_status status = free_parts(zone, page, number);
 
-	if (mm_likely(page->run_frames == number) && number > 1)
-		free_whole(zone, page, number);
-	else
-		status = free_parts(zone, page, number);
 	mm_unlock_irq(&zone->lock, irq);
-	if (status == MM_OK)
-		mm_count(zone->returned, number);
 	return status;
 }
 
-// A run of one frame without the lock; the frame stays with this CPU if there is
-// room. false: not such a run, nothing has changed.
-static inline __attribute__((always_inline)) bool free_single(struct Page *page)
+// A single frame that is claimed needs no lock, and stays with this CPU if there
+// is room.
+static inline void free_single(struct Page *page)
 {
-	struct zone *zone;
+	struct zone *zone = &mm_zones[page->zone];
 
-	if (mm_unlikely(!page_is_ours(page)) || mm_unlikely(!claim_single(page)))
-		return false;
-	zone = &mm_zones[page->zone];
 	account_end(zone, page, 1);
 	page->refs = 0;
-	mm_count(zone->returned, 1);
 	if (mm_unlikely(!cache_put(&mm_port_cpu()->frame[page->zone], page)))
 		give_one(zone, page);
-	return true;
 }
 
 static MM_COLD void report_free(const struct Page *page, int number, uint64_t site)
@@ -766,16 +812,15 @@ static MM_COLD void report_refusal(const struct Page *page, int number, enum mm_
 			  (uintptr_t)page, site);
 }
 
-// Everything but a single frame while nobody watches. Returns the verdict.
-static __attribute__((noinline)) enum mm_status free_rest(struct Page *page, int number,
-							  uint64_t site)
+// The long way: verdicts, parts of runs, listeners.
+static MM_COLD enum mm_status free_rest(struct Page *page, int number, uint64_t site)
 {
 	enum mm_status status = MM_OK;
 
 	if (mm_unlikely(!page_is_ours(page)) ||
 	    mm_unlikely((unsigned)number - 1 >= MM_MAX_RUN_FRAMES))
 		status = mm_frames_verdict(page, number);
-	else if (number != 1 || !free_single(page))
+	else
 		status = free_run(page, (unsigned)number);
 	if (mm_unlikely(status != MM_OK)) {
 		report_refusal(page, number, status, site);
@@ -798,15 +843,46 @@ static MM_COLD void complain(struct Page *page, int number, enum mm_status statu
 	mm_port_panic(text);
 }
 
+static MM_COLD void free_or_complain(struct Page *page, int number, uint64_t site)
+{
+	enum mm_status status = free_rest(page, number, site);
+
+	if (mm_unlikely(status != MM_OK))
+		complain(page, number, status, site);
+}
+
+// A whole run of two frames and more, all promised; the rest goes the long way.
+static bool free_plain(struct Page *page, int number)
+{
+	struct zone *zone = &mm_zones[page->zone];
+	mm_irq_t irq = mm_lock_irq(&zone->lock);
+	bool plain = page->run_frames == number && number > 1;
+
+	if (mm_likely(plain)) {
+		struct range range = range_of(zone, mm_page_bit(zone, page), (unsigned)number);
+
+		plain = is_promised(&range);
+		if (mm_likely(plain))
+			free_whole(zone, page, &range);
+	}
+	mm_unlock_irq(&zone->lock, irq);
+	return plain;
+}
+
+static __attribute__((noinline)) void free_many(struct Page *page, int number, uint64_t site)
+{
+	if (mm_unlikely(mm_peek(mm_flags) & FRAME_SLOW) || mm_unlikely(!page_is_ours(page)) ||
+	    mm_unlikely(!free_plain(page, number)))
+		free_or_complain(page, number, site);
+}
+
 void free_pages(struct Page *page, int number)
 {
-	enum mm_status status;
-
-	if (number == 1 && mm_likely(!(mm_peek(mm_flags) & FRAME_SLOW)) && free_single(page))
-		return;
-	status = free_rest(page, number, MM_CALLER);
-	if (mm_unlikely(status != MM_OK))
-		complain(page, number, status, MM_CALLER);
+	if (number == 1 && mm_likely(!(mm_peek(mm_flags) & FRAME_SLOW)) &&
+	    mm_likely(page_is_ours(page)) && mm_likely(claim_single(page)))
+		free_single(page);
+	else
+		free_many(page, number, MM_CALLER);
 }
 
 // --- frames of the slab -------------------------------------------------------

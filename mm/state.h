@@ -64,12 +64,12 @@ struct zone {
 	uint64_t attr;	// that every run has: PAGE_PGT_MAPPED or 0
 	uint32_t bits;	// frames and guards; words = bits / 64 rounded up
 	uint32_t words;
-	uint32_t frames;    // managed, guards excluded
-	struct Page *pages; // one per bit
-	struct frame_word *word;
-	uint64_t buckets;     // bit h: bucket[h] is not empty
-	uint32_t bucket[64];  // words by hint, 1..63
-	uint64_t first_frame; // of the zone; frame numbers
+	uint32_t frames;	 // managed, guards excluded
+	struct Page *pages;	 // one per bit
+	struct frame_word *word; // and an empty one behind the last
+	uint64_t buckets;	 // bit h: bucket[h] is not empty
+	uint32_t bucket[64];	 // words by hint, 1..63
+	uint64_t first_frame;	 // of the zone; frame numbers
 	uint64_t end_frame;
 	// atomic, frames: given - returned are not free
 	uint64_t given, returned;
@@ -86,6 +86,7 @@ extern const char *const mm_zone_names[ZONE_COUNT];
 
 extern struct Page *mm_pages; // all zones' pages, one array
 extern uint32_t mm_page_total;
+extern uint64_t mm_page_bytes; // of the array
 
 // Frames of the zone that are not free.
 static inline uint64_t mm_zone_taken(const struct zone *zone)
