@@ -30,6 +30,15 @@ static bool read_low_memory(void *dst, uint64_t phys, size_t bytes, void *contex
 	return true;
 }
 
+static void limit_to_cpu(struct boot_info *info)
+{
+	uint64_t limit = UINT64_C(1) << cpu_features.physical_bits;
+
+	if (memmap_end(&info->memmap, MEMMAP_USABLE) > limit)
+		boot_fault(info, "memory beyond what this CPU can address is left out");
+	memmap_limit(&info->memmap, limit);
+}
+
 void boot_init(void)
 {
 	struct boot_info *info = &boot_info;
@@ -44,7 +53,7 @@ void boot_init(void)
 	if (info->protocol == BOOT_PROTOCOL_MULTIBOOT2)
 		boot_parse_multiboot2(info, boot_handoff.info_phys, read_low_memory, NULL);
 	fw_cfg_append(info);
-	memmap_limit(&info->memmap, UINT64_C(1) << cpu_features.physical_bits);
+	limit_to_cpu(info);
 	memmap_add(&info->memmap, info->image_phys, info->image_bytes, MEMMAP_KERNEL);
 }
 
