@@ -65,6 +65,18 @@ vm_check_options() {
 	esac
 }
 
+# What scripts/run and scripts/debug start with: a direct map of half the memory (at most 1 GiB), so
+# that each of the three zones holds frames; call sites noted; a workload to look at.
+vm_showcase() {
+	case $vm_mem in
+	*T) vm_mib=$((${vm_mem%T} * 1048576)) ;;
+	*G) vm_mib=$((${vm_mem%G} * 1024)) ;;
+	*) vm_mib=${vm_mem%M} ;;
+	esac
+	vm_half=$((vm_mib / 2 < 1024 ? vm_mib / 2 : 1024))
+	vm_append="directmap=${vm_half}M trace=on workload=mixed $vm_append"
+}
+
 # Sets vm_words (machine, CPU, memory, what to boot; paths must hold no blanks) and, for the boot
 # parameters, the option vm_how with its value vm_append_as.
 vm_machine() {
