@@ -227,25 +227,18 @@ struct cell {
 	uint64_t frames[MV_FRAME_STATES];
 };
 
-static uint64_t last_frame(const struct mv_model *m)
+static void fill(const struct mv_model *m, const struct mv_range *range, struct cell *cells,
+		 uint64_t per_cell)
 {
-	uint64_t end = 0;
-	for (size_t i = 0; i < m->frame_run_count; i++)
-		if (m->frames[i].state < MV_FRAME_HOLE)
-			end = m->frames[i].pa / MV_FRAME_BYTES + m->frames[i].count;
-	return end;
-}
-
-static void fill(const struct mv_model *m, struct cell *cells, size_t n, uint64_t per_cell)
-{
-	for (size_t i = 0; i < m->frame_run_count; i++) {
-		uint64_t at = m->frames[i].pa / MV_FRAME_BYTES, end = at + m->frames[i].count;
-		while (at < end && at / per_cell < n) {
-			uint64_t edge = (at / per_cell + 1) * per_cell;
-			uint64_t stop = edge < end ? edge : end;
-			cells[at / per_cell].frames[m->frames[i].state] += stop - at;
-			at = stop;
-		}
+	for (uint64_t at = range->first; at < range->last;) {
+		const struct mv_frame_run *r = mv_model_frame_at(m, at);
+		uint64_t cell = (at - range->first) / MV_FRAME_BYTES / per_cell;
+		uint64_t edge = range->first + (cell + 1) * per_cell * MV_FRAME_BYTES;
+		uint64_t end = r ? r->pa + r->count * MV_FRAME_BYTES : at + MV_FRAME_BYTES;
+		end = end < edge ? end : edge;
+		end = end < range->last ? end : range->last + 1;
+		cells[cell].frames[r ? r->state : MV_FRAME_HOLE] += (end - at) / MV_FRAME_BYTES;
+		at = end;
 	}
 }
 
@@ -296,23 +289,18 @@ static double legend(struct mv_buf *b, double y)
 	return y + 24;
 }
 
-static double section_map(const struct mv_model *m, struct mv_buf *b, double y)
+static double draw_segment(const struct mv_model *m, const struct mv_range *range,
+			   uint64_t per_cell, struct mv_buf *b, double y)
 {
-	uint64_t frames = last_frame(m);
-	char line[160];
-	if (!frames)
-		return y;
-	uint64_t per_cell = (frames + MAP_COLUMNS * MAP_ROWS - 1) / (MAP_COLUMNS * MAP_ROWS);
+	double left = MARGIN + 100, side = (INNER - 100) / MAP_COLUMNS;
+	uint64_t frames = (range->last - range->first + 1) / MV_FRAME_BYTES;
 	size_t n = (size_t)((frames + per_cell - 1) / per_cell);
 	struct cell *cells = mv_alloc(n * sizeof *cells);
-	fill(m, cells, n, per_cell);
-	snprintf(line, sizeof line, "Physical memory: a cell is %s",
-		 size(per_cell * MV_FRAME_BYTES));
-	y = legend(b, heading(b, y, line));
-	double left = MARGIN + 100, side = (INNER - 100) / MAP_COLUMNS;
+	fill(m, range, cells, per_cell);
 	for (size_t i = 0; i < n; i++) {
-		uint64_t pa = i * per_cell * MV_FRAME_BYTES;
+		uint64_t pa = range->first + i * per_cell * MV_FRAME_BYTES;
 		if (i % MAP_COLUMNS == 0) {
+			char line[40];
 			snprintf(line, sizeof line, "0x%" PRIx64, pa);
 			text_at(b, MARGIN, y + side - 3, "a", line);
 		}
@@ -320,9 +308,27 @@ static double section_map(const struct mv_model *m, struct mv_buf *b, double y)
 		if (i % MAP_COLUMNS == MAP_COLUMNS - 1)
 			y += side;
 	}
-	if (n % MAP_COLUMNS)
-		y += side;
 	free(cells);
+	return n % MAP_COLUMNS ? y + side : y;
+}
+
+static double section_map(const struct mv_model *m, struct mv_buf *b, double y)
+{
+	struct mv_range segments[16];
+	size_t n = mv_model_segments(m, segments, 16);
+	uint64_t frames = 0, per_cell = 1;
+	char line[160];
+	for (size_t i = 0; i < n; i++)
+		frames += (segments[i].last - segments[i].first + 1) / MV_FRAME_BYTES;
+	if (!frames)
+		return y;
+	while (frames / per_cell > MAP_COLUMNS * MAP_ROWS)
+		per_cell *= 2;
+	snprintf(line, sizeof line, "Physical memory: a cell is %s",
+		 size(per_cell * MV_FRAME_BYTES));
+	y = legend(b, heading(b, y, line));
+	for (size_t i = 0; i < n; i++)
+		y = draw_segment(m, &segments[i], per_cell, b, y) + 6;
 	return y;
 }
 

@@ -140,28 +140,19 @@ struct cell {
 	uint64_t frames[MV_FRAME_STATES];
 };
 
-static uint64_t map_end(const struct mv_model *m)
+/* Counts the frames of [first, last] into cells of `per_cell` frames. */
+static void fill_cells(const struct mv_model *m, const struct mv_range *range, struct cell *cells,
+		       uint64_t per_cell)
 {
-	uint64_t end = 0;
-	for (size_t i = 0; i < m->frame_run_count; i++) {
-		const struct mv_frame_run *r = &m->frames[i];
-		if (r->state != MV_FRAME_HOLE && r->state != MV_FRAME_UNKNOWN)
-			end = r->pa + r->count * MV_FRAME_BYTES;
-	}
-	return end;
-}
-
-static void fill_cells(const struct mv_model *m, struct cell *cells, size_t n, uint64_t per_cell)
-{
-	for (size_t i = 0; i < m->frame_run_count; i++) {
-		const struct mv_frame_run *r = &m->frames[i];
-		uint64_t first = r->pa / MV_FRAME_BYTES, last = first + r->count;
-		while (first < last && first / per_cell < n) {
-			uint64_t edge = (first / per_cell + 1) * per_cell;
-			uint64_t step = (edge < last ? edge : last) - first;
-			cells[first / per_cell].frames[r->state] += step;
-			first += step;
-		}
+	for (uint64_t at = range->first; at < range->last;) {
+		const struct mv_frame_run *r = mv_model_frame_at(m, at);
+		uint64_t cell = (at - range->first) / MV_FRAME_BYTES / per_cell;
+		uint64_t edge = range->first + (cell + 1) * per_cell * MV_FRAME_BYTES;
+		uint64_t end = r ? r->pa + r->count * MV_FRAME_BYTES : at + MV_FRAME_BYTES;
+		end = end < edge ? end : edge;
+		end = end < range->last ? end : range->last + 1;
+		cells[cell].frames[r ? r->state : MV_FRAME_HOLE] += (end - at) / MV_FRAME_BYTES;
+		at = end;
 	}
 }
 
@@ -215,35 +206,44 @@ static void print_map_line(struct cmd *c, const struct cell *cells, size_t n, FI
 	fprintf(out, "%s\n", cmd_style(c, 0));
 }
 
-static void print_map(struct cmd *c, const struct mv_model *m, FILE *out)
+static void print_segment(struct cmd *c, const struct mv_model *m, const struct mv_range *range,
+			  uint64_t per_cell, FILE *out)
 {
-	uint64_t frames = map_end(m) / MV_FRAME_BYTES;
-	if (!frames)
-		return;
-	uint64_t per_cell = (frames + MAP_COLUMNS * MAP_LINES - 1) / (MAP_COLUMNS * MAP_LINES);
+	uint64_t frames = (range->last - range->first + 1) / MV_FRAME_BYTES;
 	size_t n = (size_t)((frames + per_cell - 1) / per_cell);
 	struct cell *cells = mv_alloc(n * sizeof *cells);
-	fill_cells(m, cells, n, per_cell);
+	fill_cells(m, range, cells, per_cell);
+	for (size_t i = 0; i < n; i += MAP_COLUMNS) {
+		uint64_t pa = range->first + i * per_cell * MV_FRAME_BYTES;
+		fprintf(out, "  %#14" PRIx64 "  ", pa);
+		print_map_line(c, cells + i, n - i < MAP_COLUMNS ? n - i : MAP_COLUMNS, out);
+	}
+	free(cells);
+}
+
+static void print_map(struct cmd *c, const struct mv_model *m, FILE *out)
+{
+	struct mv_range segments[16];
+	size_t n = mv_model_segments(m, segments, 16);
+	uint64_t frames = 0;
+	for (size_t i = 0; i < n; i++)
+		frames += (segments[i].last - segments[i].first + 1) / MV_FRAME_BYTES;
+	if (!frames)
+		return;
+	/* A power of two, so that a letter is a round amount. */
+	uint64_t per_cell = 1;
+	while (frames / per_cell > MAP_COLUMNS * MAP_LINES)
+		per_cell *= 2;
 	heading(c, out, "Memory map");
 	fprintf(out,
 		"  one letter is %s   . free  A allocated  S slab  K kernel  R reserved  small: in "
 		"part\n",
 		size(per_cell * MV_FRAME_BYTES));
-	bool skipped = false;
-	for (size_t i = 0; i < n; i += MAP_COLUMNS) {
-		size_t width = n - i < MAP_COLUMNS ? n - i : MAP_COLUMNS;
-		bool empty = true;
-		for (size_t k = i; k < i + width; k++)
-			empty = empty && cell_letter(&cells[k]) == ' ';
-		if (empty && !skipped)
-			fprintf(out, "  %18s\n", c->ascii ? "..." : "⋮");
-		skipped = empty;
-		if (empty)
-			continue;
-		fprintf(out, "  %#14" PRIx64 "  ", (uint64_t)(i * per_cell * MV_FRAME_BYTES));
-		print_map_line(c, cells + i, width, out);
+	for (size_t i = 0; i < n; i++) {
+		if (i)
+			fprintf(out, "  %14s\n", c->ascii ? "..." : "⋮");
+		print_segment(c, m, &segments[i], per_cell, out);
 	}
-	free(cells);
 }
 
 /* ---- caches ---- */

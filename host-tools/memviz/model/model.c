@@ -307,6 +307,33 @@ const struct mv_zone *mv_model_zone_at(const struct mv_model *m, uint64_t pa)
 	return NULL;
 }
 
+/* A gap of at most this much does not part two segments. */
+#define SEGMENT_GAP_BYTES (64 * MV_FRAME_BYTES)
+
+static bool is_memory(const struct mv_frame_run *r)
+{
+	return r->state != MV_FRAME_HOLE && r->state != MV_FRAME_UNKNOWN &&
+	       r->state != MV_FRAME_RESERVED;
+}
+
+size_t mv_model_segments(const struct mv_model *m, struct mv_range *out, size_t most)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < m->frame_run_count; i++) {
+		const struct mv_frame_run *r = &m->frames[i];
+		uint64_t last = frame_spans.last(r);
+		if (!is_memory(r))
+			continue;
+		if (n && (n == most || r->pa - out[n - 1].last <= SEGMENT_GAP_BYTES))
+			out[n - 1].last = last;
+		else if (n < most)
+			/* What lies below the first megabytes belongs to the picture. */
+			out[n++] = (struct mv_range){0, r->pa <= SEGMENT_GAP_BYTES ? 0 : r->pa,
+						     last};
+	}
+	return n;
+}
+
 /* ---- symbols ---- */
 
 static size_t symbol_index(const struct mv_model_private *p, uint64_t site)

@@ -172,6 +172,11 @@ struct mv_sample {
 	uint64_t cache_frees[MV_MAX_CACHES];
 };
 
+struct mv_range {
+	int64_t space; /* of virtual addresses; physical ones: 0 */
+	uint64_t first, last;
+};
+
 /* ---- the whole ---- */
 
 struct mv_model_limits {  /* 0 takes the default */
@@ -266,10 +271,6 @@ struct json_object *mv_model_topic(const struct mv_model *m, const char *topic);
 
 /* The part of topic "frames" or "mappings" that lies in these ranges, as the data
  * of an update that makes another model equal to this one there. */
-struct mv_range {
-	int64_t space; /* of mappings; frames: 0 */
-	uint64_t first, last;
-};
 struct json_object *mv_model_topic_ranges(const struct mv_model *m, const char *topic,
 					  const struct mv_range *ranges, size_t n);
 
@@ -311,6 +312,12 @@ const struct mv_mapping *mv_model_mapping_at(const struct mv_model *m, int64_t s
 const char *mv_model_symbol(const struct mv_model *m, uint64_t site);
 const struct mv_cache *mv_model_cache(const struct mv_model *m, uint64_t size);
 const struct mv_zone *mv_model_zone_at(const struct mv_model *m, uint64_t pa);
+
+/* Where memory is: stretches of physical addresses that hold frames the manager
+ * knows, without the large holes and reserved ranges between and behind them
+ * (firmware reserves ranges near 1 TiB; no map is to scale with these). Ranges
+ * end where a frame ends. Returns how many, at most `most`. */
+size_t mv_model_segments(const struct mv_model *m, struct mv_range *out, size_t most);
 
 /* Rings, oldest first: index 0 .. count-1. A pointer holds until the next
  * mv_model_apply_*() or mv_model_reset(). */
