@@ -210,7 +210,7 @@ static enum insp_status act_unmap(struct insp_act *act)
 	enum mm_status status = mm_unmap_ex(&request, &result);
 	act->entries = result.entries;
 	act->tables = result.tables;
-	act->split = result.split != 0;
+	act->split = result.split;
 	return mapping_answer(act, status, result.reason);
 }
 
@@ -274,13 +274,12 @@ static enum insp_status act_listen(struct insp_act *act)
 
 static enum insp_status act_fault_inject(struct insp_act *act)
 {
-	static const enum mm_fail_op ops[] = {MM_FAIL_KMALLOC, MM_FAIL_ALLOC_PAGES, MM_FAIL_TABLE};
+	static const enum mm_fail_op ops[] = {MM_FAIL_KMALLOC, MM_FAIL_ALLOC_PAGES, MM_FAIL_SLAB,
+					      MM_FAIL_TABLE};
 
 	if (act->fault >= sizeof(ops) / sizeof(*ops))
 		return no_such(act, "no such operation to fail");
-	/* mm/ counts the failing one itself and reads 0 for `count` as "for ever". */
-	enum mm_status status = mm_fail_set(ops[act->fault], act->count ? act->after + 1 : 0,
-					    act->count);
+	enum mm_status status = mm_fail_set(ops[act->fault], act->after, act->count);
 	return status == MM_OK ? INSP_OK : refuse(act, status);
 }
 

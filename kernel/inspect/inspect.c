@@ -20,8 +20,8 @@
  *  6. Who may do what is decided before anything is done: the access level, then whether the thing
  *     came from this protocol (acts.c, owned.c), then the port.
  *
- * States of a link: idle (in_len 0), receiving, ready (a record waits), answering a batch (ready,
- * batch_next), draining (out_sent < out_len: nothing else is made until the line has taken it).
+ * States of a link: receiving, ready (a record is being answered), answering a batch (batch_next),
+ * draining (out_sent < out_len: nothing else is made until the line has taken it).
  *
  * Contexts. One thread runs everything. insp_event() runs anywhere and touches only the rings.
  * After a panic the panicking CPU takes the thread's place: a record half made is thrown away, and

@@ -4,8 +4,8 @@
  *
  * Receiving. RS begins a record and LF ends it; RS may be missing. A record that is cut short by
  * the next RS, too long, or no JSON is answered with INSP_E_PARSE and id null, and reading goes on
- * behind it. One record is held at a time: while it waits for its answer to fit the line, nothing
- * more is taken, and the sender waits. So nothing grows.
+ * behind it. Records are read where they were received; when the buffer is full of records whose
+ * answers wait for the line, nothing more is taken, and the sender waits. So nothing grows.
  *
  * Once only. Ids of a session's changing requests grow. Slot id % INSP_REPLY_WINDOW remembers the
  * newest id that ran there; an id within the window that its slot does not name has not run yet.
@@ -17,81 +17,103 @@
 
 #define TAIL_MAX 56 /* ,"seq":18446744073709551615,"crc":"xxxxxxxx"} and LF */
 
-enum { IN_START, IN_RECORD, IN_OVERLONG };
-
 static const char text_cut[] = "the record ends before its LF: another begins";
 static const char text_long[] = "the record is too long";
 
 /* ---- receiving ---- */
 
-static void finish(struct insp_link *link, const char *error)
+size_t insp_link_receive(struct insp_link *link, const void *bytes, size_t len)
 {
+	/* What is being answered must not move. */
+	if (!link->ready && link->in_from) {
+		memmove(link->in, link->in + link->in_from, link->in_len - link->in_from);
+		link->in_len -= link->in_from;
+		link->in_scan -= link->in_from;
+		link->in_from = 0;
+	}
+	size_t room = link->in_max - link->in_len;
+	size_t n = len < room ? len : room;
+	memcpy(link->in + link->in_len, bytes, n);
+	link->in_len += n;
+	link->rx_bytes += n;
+	return n;
+}
+
+/* The next RS or LF at or behind in_scan, or in_len. */
+static size_t find_mark(const struct insp_link *link)
+{
+	size_t at = link->in_scan;
+
+	while (at < link->in_len && link->in[at] != INSP_LF && link->in[at] != INSP_RS)
+		at++;
+	return at;
+}
+
+/* Steps over what may stand between records. */
+static void skip_blank(struct insp_link *link)
+{
+	while (link->in_from < link->in_len) {
+		char c = link->in[link->in_from];
+		if (c != INSP_LF && c != INSP_RS && c != ' ' && c != '\t' && c != '\r')
+			break;
+		link->in_from++;
+	}
+}
+
+/* Nothing ends within the whole buffer: forget it, and all up to the next mark. */
+static void begin_overlong(struct insp_link *link)
+{
+	link->in_overlong = true;
+	link->in_from = link->in_scan = link->in_len;
+}
+
+/*
+ * Finds the next record: [in_from, in_end) is its text and in_error is NULL, or in_error says what
+ * was wrong with it. False: none is whole yet.
+ */
+static bool next_record(struct insp_link *link)
+{
+	if (!link->in_overlong)
+		skip_blank(link);
+	if (link->in_scan < link->in_from)
+		link->in_scan = link->in_from;
+	size_t at = find_mark(link);
+	link->in_scan = at;
+	if (at == link->in_len) {
+		if (link->in_overlong)
+			link->in_from = at;
+		else if (at - link->in_from >= link->in_max)
+			begin_overlong(link);
+		return false;
+	}
+	link->in_error = NULL;
+	if (link->in_overlong)
+		link->in_error = text_long;
+	else if (link->in[at] == INSP_RS)
+		link->in_error = text_cut;
+	link->in_overlong = false;
+	link->in_end = at;
 	link->ready = true;
-	link->in_error = error;
-	link->in_state = IN_START;
 	link->json.count = 0;
 	link->batch_next = 0;
 	link->rx_records++;
+	return true;
 }
 
-/* Takes one byte that is not plain content; false: it belongs to the next record. */
-static bool take_mark(struct insp_link *link, unsigned char c)
+/* The record is answered. An RS that cut it short begins the next one and is skipped as a blank. */
+static void done_with_record(struct insp_link *link)
 {
-	if (c == INSP_LF) {
-		if (link->in_state != IN_START)
-			finish(link, link->in_state == IN_OVERLONG ? text_long : NULL);
-		return true;
-	}
-	if (link->in_state == IN_START) {
-		link->in_len = 0;
-		return true;
-	}
-	finish(link, link->in_state == IN_OVERLONG ? text_long : text_cut);
-	return false;
-}
-
-static void take_plain(struct insp_link *link, const unsigned char *p, size_t len)
-{
-	while (link->in_state == IN_START && len && (*p == ' ' || *p == '\t' || *p == '\r')) {
-		p++;
-		len--;
-	}
-	if (!len || link->in_state == IN_OVERLONG)
-		return;
-	if (link->in_state == IN_START)
-		link->in_len = 0;
-	if (len > link->in_max - link->in_len) {
-		link->in_state = IN_OVERLONG;
-		return;
-	}
-	link->in_state = IN_RECORD;
-	memcpy(link->in + link->in_len, p, len);
-	link->in_len += len;
-}
-
-size_t insp_link_receive(struct insp_link *link, const void *bytes, size_t len)
-{
-	const unsigned char *p = bytes;
-	size_t at = 0;
-
-	while (at < len && !link->ready) {
-		size_t n = 0;
-		while (at + n < len && p[at + n] != INSP_LF && p[at + n] != INSP_RS)
-			n++;
-		take_plain(link, p + at, n);
-		at += n;
-		if (at < len && take_mark(link, p[at]))
-			at++;
-	}
-	link->rx_bytes += at;
-	return at;
+	link->ready = false;
+	link->in_from = link->in_scan = link->in_end;
+	if (link->in_from == link->in_len)
+		link->in_from = link->in_scan = link->in_len = 0;
 }
 
 void insp_link_reset(struct insp_link *link)
 {
 	insp_watches_end(link);
-	link->in_state = IN_START;
-	link->in_len = 0;
+	link->in_from = link->in_scan = link->in_len = 0;
+	link->in_overlong = false;
 	link->ready = false;
 	link->out_len = link->out_sent = 0;
 }
@@ -454,7 +476,8 @@ static bool begin_record(struct insp_link *link)
 		answer_error(link, INSP_E_PARSE, link->in_error, 0, false);
 		return false;
 	}
-	if (!insp_json_parse(&link->json, link->in, link->in_len, &error)) {
+	if (!insp_json_parse(&link->json, link->in + link->in_from, link->in_end - link->in_from,
+			     &error)) {
 		answer_error(link, INSP_E_PARSE, error.what, error.at, true);
 		return false;
 	}
@@ -470,17 +493,19 @@ static bool begin_record(struct insp_link *link)
 
 bool insp_link_answer(struct insp_link *link)
 {
-	if (!link->ready || !insp_link_drain(link))
+	if (!insp_link_drain(link) || (!link->ready && !next_record(link)))
 		return false;
 	if (!link->json.count && !begin_record(link)) {
-		link->ready = false;
+		done_with_record(link);
 		return true;
 	}
 	const struct insp_token *token = &link->json.token[link->batch_next];
+	bool batch = link->json.token[0].type == INSP_T_ARRAY;
 	link->batch_next = token->after;
-	link->ready = link->batch_next < link->json.count && link->batch_next != 0 &&
-		      link->json.token[0].type == INSP_T_ARRAY;
+	bool more = batch && link->batch_next < link->json.count;
 	answer_request(link, token);
+	if (!more)
+		done_with_record(link);
 	return true;
 }
 
@@ -499,7 +524,8 @@ void insp_link_stats(const struct insp_link *link, struct insp_link_stats *stats
 
 bool insp_link_check(const struct insp_link *link, char *why, size_t size)
 {
-	if (link->in_len > link->in_max || link->out_len > link->out_max ||
+	if (link->in_from > link->in_scan || link->in_scan > link->in_len ||
+	    link->in_len > link->in_max || link->out_len > link->out_max ||
 	    link->out_sent > link->out_len) {
 		insp_format(why, size, "a buffer of the link is overfull");
 		return false;

@@ -81,7 +81,7 @@ void rig_send(struct rig *rig, int link, const void *bytes, size_t len)
 		stuck = taken ? 0 : stuck;
 		assert_true(stuck < 100000);
 	}
-	for (int i = 0; i < 1000 && rig->link[link].link.ready; i++)
+	for (int i = 0; i < 10; i++)
 		rig_poll(rig);
 }
 

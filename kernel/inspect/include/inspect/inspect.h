@@ -51,7 +51,8 @@ struct insp_config {
 struct insp_link_config {
 	void *port; /* handed to insp_port_link_space() and _write() */
 	/* One record being received and one being made. out_bytes is the link's max_record (at
-	 * least 1024, at most 1 MiB); in_bytes the longest request. INSP_RECORD_UART_MAX on a UART.
+	 * least 1024, at most 1 MiB); in_bytes the longest request with its
+	 * LF. INSP_RECORD_UART_MAX on a UART.
 	 */
 	char *in;
 	size_t in_bytes;
@@ -72,9 +73,9 @@ bool insp_link_init(struct insp *insp, struct insp_link *link,
 		    const struct insp_link_config *config);
 
 /*
- * Takes bytes from the line: up to the end of a record, which insp_poll() then answers. Returns how
- * many were taken; fewer than len means: call insp_poll(), then give the rest. 0: the line has no
- * room for the answers; keep the bytes until it has.
+ * Takes bytes from the line, as many as there is room for; insp_poll() answers them. Returns how
+ * many were taken; fewer than len means: call insp_poll(), then give the rest. 0: answers wait for
+ * the line to drain; keep the bytes until it has.
  */
 size_t insp_link_receive(struct insp_link *link, const void *bytes, size_t len);
 

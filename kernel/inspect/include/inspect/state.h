@@ -127,9 +127,12 @@ struct insp_link {
 
 	/* receiving */
 	char *in;
-	size_t in_max, in_len;
-	uint8_t in_state;
-	bool ready; /* a whole record waits in `in` */
+	size_t in_max;
+	size_t in_from, in_len; /* what was received and not answered yet */
+	size_t in_scan;		/* up to here there is no RS and no LF */
+	size_t in_end;		/* of the record that is being answered */
+	bool in_overlong;	/* throwing away up to the next RS or LF */
+	bool ready;		/* a record is being answered: [in_from, in_end) */
 	const char *in_error;
 	struct insp_json json;
 	uint32_t batch_next; /* token of the next request of a batch, 0: none */
