@@ -41,3 +41,27 @@ PROGS += mm-pgtable-bench
 mm-pgtable-bench.kind := bench
 mm-pgtable-bench.units := mm
 mm-pgtable-bench.srcs := mm/test/bench_pgtable.c $(mm.pt_rig)
+
+# Frames, objects, figures, debug modes.
+mm.host := mm/test/port/port_host.c
+PROGS += mm-bootmap
+mm-bootmap.kind := test
+mm-bootmap.units := mm
+mm-bootmap.srcs := mm/test/test_bootmap.c $(mm.host)
+mm-bootmap.libs := -lcmocka
+
+PROGS += mm-api-fuzz
+mm-api-fuzz.kind := fuzz
+mm-api-fuzz.units := mm
+mm-api-fuzz.srcs := mm/test/fuzz_api.c $(mm.pt_rig)
+
+PROGS += mm-api-smoke
+mm-api-smoke.kind := test
+mm-api-smoke.units := mm
+mm-api-smoke.srcs := mm/test/fuzz_smoke.c mm/test/fuzz_api.c $(mm.pt_rig)
+
+PROGS += mm-frames
+mm-frames.kind := test
+mm-frames.units := mm
+mm-frames.srcs := mm/test/test_frames.c $(mm.host)
+mm-frames.libs := -lcmocka
