@@ -90,6 +90,26 @@ static void madt_entries_without_length_end_it(void **state)
 	assert_false(acpi_parse_madt(NULL, 0, &madt));
 }
 
+/* An entry that is shorter than its kind needs, as the last thing before memory ends. */
+static void short_madt_entries_are_left_out(void **state)
+{
+	static const uint8_t types[] = {0, 1, 2, 5, 9};
+	struct acpi_madt madt;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(types); i++) {
+		size_t bytes = HEADER + 8 + 3;
+		uint8_t *table = calloc(1, bytes);
+
+		table[HEADER + 8] = types[i];
+		table[HEADER + 9] = 3;
+		assert_true(acpi_parse_madt(table, bytes, &madt));
+		assert_int_equal(madt.cpu_count, 0);
+		assert_int_equal(madt.ioapic_count, 0);
+		free(table);
+	}
+}
+
 static void more_of_everything_than_there_is_room_for(void **state)
 {
 	static uint8_t table[HEADER + 8 + 300 * 8 + 20 * 12];
@@ -183,6 +203,25 @@ static void every_dsdt_truncation_is_survived(void **state)
 	}
 }
 
+static void every_fadt_truncation_is_survived(void **state)
+{
+	static const uint8_t dsdt[HEADER + 14] = {[HEADER] = '_', 'S', '5', '_', 0x12, 6, 4, 0, 0};
+	uint8_t fadt[132];
+	struct acpi_power power;
+
+	(void)state;
+	make_fadt(fadt);
+	for (size_t cut = 0; cut <= sizeof(fadt); cut++) {
+		uint8_t *copy = malloc(cut ? cut : 1);
+
+		memcpy(copy, fadt, cut);
+		bool known = acpi_parse_power(copy, cut, dsdt, sizeof(dsdt), &power);
+		assert_int_equal(known, cut >= 116);
+		assert_int_equal(power.reset_port, cut >= 129 ? 0xcf9 : 0);
+		free(copy);
+	}
+}
+
 static void checksums_are_sums(void **state)
 {
 	static const uint8_t good[] = {1, 2, 253}, bad[] = {1, 2, 3};
@@ -202,6 +241,8 @@ int main(void)
 		cmocka_unit_test(power_is_read),
 		cmocka_unit_test(power_without_s5_is_unknown),
 		cmocka_unit_test(every_dsdt_truncation_is_survived),
+		cmocka_unit_test(every_fadt_truncation_is_survived),
+		cmocka_unit_test(short_madt_entries_are_left_out),
 		cmocka_unit_test(checksums_are_sums),
 	};
 

@@ -119,7 +119,11 @@ static void pvh_version_0_has_no_map(void **state)
 static void a_map_outside_of_memory_is_not_believed(void **state)
 {
 	(void)state;
-	good_pvh()->memmap = MEMORY_START + sizeof(memory) - 30;
+	uint64_t last = MEMORY_START + sizeof(memory) - 30;
+
+	good_pvh()->memmap = last;
+	/* One good entry, and then the end of memory. */
+	memcpy(at(last), at(0x3000), 24);
 	boot_parse_pvh(&info, 0x1000, read_memory, NULL);
 	assert_true(has_fault("outside"));
 	assert_int_equal(info.memmap.count, 0);
@@ -294,6 +298,7 @@ static void multiboot2_impossible_totals_are_refused(void **state)
 		memcpy(at(0x1000), &totals[i], 4);
 		boot_parse_multiboot2(&info, 0x1000, read_memory, NULL);
 		assert_int_equal(info.fault_count, 1);
+		assert_true(has_fault("impossible size"));
 	}
 }
 

@@ -146,6 +146,10 @@ static void find_aligns_and_stays_inside(void **state)
 	assert_true(memmap_find(&map, 2 * MIB, 2 * MIB, 0, 8 * MIB - 1) == UINT64_MAX);
 	assert_true(memmap_find(&map, 4096, 4096, 14 * MIB, UINT64_MAX) == 14 * MIB);
 	assert_true(memmap_find(&map, 1, 1, 15 * MIB, UINT64_MAX) == UINT64_MAX);
+	/* Rounding up must not pass the end of the address space. */
+	memmap_add(&map, UINT64_MAX - 8191, 4096, MEMMAP_USABLE);
+	assert_true(memmap_find(&map, 4096, 2 * MIB, 16 * MIB, UINT64_MAX) == UINT64_MAX);
+	assert_true(memmap_find(&map, 4096, 4096, 16 * MIB, UINT64_MAX) == UINT64_MAX - 8191);
 }
 
 static void a_full_map_gives_up_usable_memory_never_reserved(void **state)
