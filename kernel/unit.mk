@@ -115,11 +115,29 @@ kernel-virtqueue.srcs := kernel/drivers/test/test_virtqueue.c kernel/drivers/vir
 kernel-virtqueue.libs := -lcmocka
 
 kernel-virtqueue-smoke.kind := test
-kernel-virtqueue-smoke.srcs := kernel/drivers/test/fuzz_smoke.c kernel/drivers/test/fuzz_virtqueue.c \
+kernel-virtqueue-smoke.srcs := kernel/test/fuzz_smoke.c kernel/drivers/test/fuzz_virtqueue.c \
 	kernel/drivers/virtqueue.c
 
 fuzz-virtqueue.kind := fuzz
 fuzz-virtqueue.srcs := kernel/drivers/test/fuzz_virtqueue.c kernel/drivers/virtqueue.c
+
+params.host := kernel/core/params.c kernel/core/glob.c kernel/core/printf.c \
+	kernel/workload/test/log_host.c
+PROGS += kernel-params-smoke fuzz-params
+kernel-params-smoke.kind := test
+kernel-params-smoke.srcs := kernel/test/fuzz_smoke.c kernel/core/test/fuzz_params.c $(params.host)
+fuzz-params.kind := fuzz
+fuzz-params.srcs := kernel/core/test/fuzz_params.c $(params.host)
+
+PROGS += kernel-workload-smoke fuzz-workload
+kernel-workload-smoke.kind := test
+kernel-workload-smoke.units := mm
+kernel-workload-smoke.srcs := kernel/test/fuzz_smoke.c kernel/workload/test/fuzz_workload.c \
+	$(workload.programs) $(params.host) mm/test/port/port_host.c
+fuzz-workload.kind := fuzz
+fuzz-workload.units := mm
+fuzz-workload.srcs := kernel/workload/test/fuzz_workload.c $(workload.programs) $(params.host) \
+	mm/test/port/port_host.c
 
 PROGS += kernel-workload
 kernel-workload.kind := test
