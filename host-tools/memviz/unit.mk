@@ -33,3 +33,12 @@ memviz-$1.srcs  := $M/test/test_$1.c
 memviz-$1.libs  := -lcmocka $(memviz_LIBS)
 endef
 $(foreach t,model records base recording,$(eval $(call memviz_test,$t)))
+
+# The live interface's pure parts; their headers are private to views/.
+$(eval $(call memviz_test,views))
+$(BUILD)/obj/asan/$M/test/test_views.o: CPPFLAGS += -I$M/views
+
+# Captured terminal screens to pictures (docs/img).
+PROGS += term2svg
+term2svg.kind := tool
+term2svg.srcs := tests/terminal/term2svg.c

@@ -278,6 +278,7 @@ static bool shape(double x, double y, wchar_t ch, struct color c)
 		{0x2570, "M4.2 0V4.5Q4.2 8.5 8.4 8.5"  },
 		{0x256f, "M4.2 0V4.5Q4.2 8.5 0 8.5"	   },
 		{0x251c, "M4.2 0V17M4.2 8.5H8.4"	},
+		{0x2503, "M3.4 0V17M4.2 0V17M5 0V17"   },
 		{0x2514, "M4.2 0V8.5H8.4"		 },
 	};
 

@@ -60,8 +60,10 @@ static void splice(const struct span_ops *ops, struct span_list *l, size_t from,
 {
 	size_t tail = l->count - to;
 	mv_grow(&l->data, &l->capacity, l->count - (to - from) + n, ops->size);
-	memmove(at(ops, l, from + n), at(ops, l, to), tail * ops->size);
-	memcpy(at(ops, l, from), set, n * ops->size);
+	if (tail) /* an empty list has no data */
+		memmove(at(ops, l, from + n), at(ops, l, to), tail * ops->size);
+	if (n)
+		memcpy(at(ops, l, from), set, n * ops->size);
 	l->count = from + n + tail;
 }
 

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-#define MESSAGE_US	8000000
+#define MESSAGE_US	5000000
 #define SYMBOLS_US	15000000
 #define DOUBLE_PRESS_US 400000
 
@@ -382,8 +382,20 @@ static void open_filter(struct mv_app *a)
 		mv_app_say(a, ST_DIM, "There is no list to filter here");
 }
 
+/* Keys may come before the first drawing: the list they speak of must be there. */
+static void refresh_table(struct mv_app *a)
+{
+	struct mv_view *v = mv_app_view(a);
+	struct mv_rows rows = {0};
+	struct mv_table *t = v->ops->table ? v->ops->table(v, &rows) : NULL;
+
+	if (t)
+		mv_table_update(t, &rows);
+}
+
 void mv_app_do(struct mv_app *a, enum mv_action act)
 {
+	refresh_table(a);
 	a->dirty = true;
 	switch (act) {
 	case ACT_NONE:
@@ -560,7 +572,12 @@ void mv_app_input(struct mv_app *a, const struct mv_input *in)
 		mv_prompt_open(a, PROMPT_JUMP, digit);
 		return;
 	}
-	mv_app_do(a, mv_keys_action(in->key, mv_app_context(a)));
+	enum mv_action act = mv_keys_action(in->key, mv_app_context(a));
+
+	/* A key that would work on a live kernel says why it does not here. */
+	if (act == ACT_NONE && mv_keys_action(in->key, mv_app_context(a) | CTX_LIVE) != ACT_NONE)
+		mv_app_can_act(a, true);
+	mv_app_do(a, act);
 }
 
 /* ---- drawing ---- */
@@ -613,8 +630,9 @@ void mv_app_draw(struct mv_app *a, int rows, int cols)
 	else
 		v->ops->draw(v, body);
 	if (stale(a))
-		mv_restyle(&a->canvas, body, ST_STALE);
+		mv_fade(&a->canvas, body);
 	mv_canvas_unclip(&a->canvas);
 	if (a->popup)
 		a->popup->ops->draw(a->popup, body);
+	mv_footer_overlay(a, all);
 }

@@ -224,10 +224,11 @@ bool mv_app_can_act(struct mv_app *a, bool say);
 /* header.c */
 struct mv_rect mv_header_draw(struct mv_app *a, struct mv_rect r);
 struct mv_rect mv_footer_draw(struct mv_app *a, struct mv_rect r);
+void mv_footer_overlay(struct mv_app *a, struct mv_rect all);
 /* prompt.c */
 void mv_prompt_open(struct mv_app *a, enum mv_prompt_kind kind, const char *text);
 void mv_prompt_key(struct mv_app *a, int key);
-void mv_prompt_draw(struct mv_app *a, struct mv_rect r);
+void mv_prompt_draw(struct mv_app *a, struct mv_rect line, struct mv_rect above);
 void mv_app_search(struct mv_app *a, const char *words, int by);
 /* tables.c: the space that screen 4 shows; -1: none known. */
 int64_t mv_tables_space(struct mv_app *a);
@@ -255,6 +256,7 @@ void mv_note(struct mv_app *a, struct mv_rect r, const char *fmt, ...)
 int mv_wrap(struct mv_canvas *c, struct mv_rect r, enum mv_style st, const char *text);
 /* Physical address of a kernel address in the direct map or image, as far as the model tells. */
 bool mv_pa_of(const struct mv_model *m, uint64_t va, uint64_t *pa);
+bool mv_in_direct_map(uint64_t va);
 /* The direct map's address of @pa; 0 when it is not mapped there. */
 uint64_t mv_va_of(const struct mv_model *m, uint64_t pa);
 /* A time in whole seconds: "7 s", "03:25"; returns out. */

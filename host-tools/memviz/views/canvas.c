@@ -243,12 +243,15 @@ void mv_fill(struct mv_canvas *c, struct mv_rect r, wchar_t ch, enum mv_style st
 			put_one(c, row, col, ch, st);
 }
 
-void mv_restyle(struct mv_canvas *c, struct mv_rect r, enum mv_style st)
+void mv_fade(struct mv_canvas *c, struct mv_rect r)
 {
 	for (int row = r.row; row < r.row + r.rows; row++)
-		for (int col = r.col; col < r.col + r.cols; col++)
-			if (inside(c, row, col))
-				cell_at(c, row, col)->style = (uint8_t)st;
+		for (int col = r.col; col < r.col + r.cols; col++) {
+			struct mv_cell *cell = inside(c, row, col) ? cell_at(c, row, col) : NULL;
+
+			if (cell && cell->style != ST_SELECT && cell->style != ST_CURSOR)
+				cell->style = ST_STALE;
+		}
 }
 
 static void box_edges(struct mv_canvas *c, struct mv_rect r, enum mv_style st)

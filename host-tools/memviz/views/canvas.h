@@ -53,8 +53,8 @@ void mv_text_right(struct mv_canvas *c, int row, int col, int width, enum mv_sty
 int mv_textf(struct mv_canvas *c, int row, int col, enum mv_style st, const char *fmt, ...)
 	__attribute__((format(printf, 5, 6)));
 void mv_fill(struct mv_canvas *c, struct mv_rect r, wchar_t ch, enum mv_style st);
-/* Changes the style of what is there. */
-void mv_restyle(struct mv_canvas *c, struct mv_rect r, enum mv_style st);
+/* Greys what is there, but for selection and cursor. */
+void mv_fade(struct mv_canvas *c, struct mv_rect r);
 /* A frame around @r with a title in its top line (NULL: none). Returns the inside. */
 struct mv_rect mv_box(struct mv_canvas *c, struct mv_rect r, enum mv_style border,
 		      enum mv_style title_style, const char *title);

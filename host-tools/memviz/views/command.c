@@ -423,6 +423,44 @@ static void show_array(FILE *f, const char *key, struct json_object *list)
 	}
 }
 
+/* A few plain figures fit one line. `gen` is of no interest there. */
+static bool show_short(FILE *f, struct json_object *o)
+{
+	if (json_object_object_length(o) > 4)
+		return false;
+	json_object_object_foreach(o, name, member)
+	{
+		(void)name;
+		if (json_object_is_type(member, json_type_array) ||
+		    json_object_is_type(member, json_type_object))
+			return false;
+	}
+	json_object_object_foreach(o, key, v)
+	{
+		if (strcmp(key, "gen") == 0)
+			continue;
+		fprintf(f, "%s ", key);
+		show_value(f, v);
+		fputs("  ", f);
+	}
+	fputs(json_object_object_length(o) ? "\n" : "done\n", f);
+	return true;
+}
+
+static void show_long(FILE *f, struct json_object *o)
+{
+	json_object_object_foreach(o, key, v)
+	{
+		if (json_object_is_type(v, json_type_array) && json_object_array_length(v) > 0) {
+			show_array(f, key, v);
+			continue;
+		}
+		fprintf(f, "%-16s ", key);
+		show_value(f, v);
+		fputc('\n', f);
+	}
+}
+
 char *mv_command_show(struct json_object *result)
 {
 	char *text = NULL;
@@ -434,18 +472,8 @@ char *mv_command_show(struct json_object *result)
 	if (!json_object_is_type(result, json_type_object)) {
 		show_value(f, result);
 		fputc('\n', f);
-	} else {
-		json_object_object_foreach(result, key, v)
-		{
-			if (json_object_is_type(v, json_type_array) &&
-			    json_object_array_length(v) > 0) {
-				show_array(f, key, v);
-			} else {
-				fprintf(f, "%-16s ", key);
-				show_value(f, v);
-				fputc('\n', f);
-			}
-		}
+	} else if (!show_short(f, result)) {
+		show_long(f, result);
 	}
 	fclose(f);
 	return text;

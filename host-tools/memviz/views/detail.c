@@ -475,7 +475,7 @@ static void diff_close(struct mv_view *v)
 
 const struct mv_view_ops mv_diff_ops = {
 	.name = "difference",
-	.context = CTX_DETAIL,
+	.context = CTX_LIST,
 	.size = sizeof(struct diff),
 	.open = diff_open,
 	.close = diff_close,

@@ -363,7 +363,7 @@ static void form_draw(struct mv_popup *p, struct mv_rect screen)
 		fields += !f->field[i].hidden;
 	struct mv_rect r = mv_center(screen, fields + 12, 76);
 
-	mv_fill(&a->canvas, r, L' ', ST_POPUP);
+	mv_fill(&a->canvas, mv_rect(r.row, r.col - 1, r.rows, r.cols + 2), L' ', ST_POPUP);
 	struct mv_rect in = mv_box(&a->canvas, r, ST_POPUP, ST_POPUP_TITLE, f->ops->title);
 
 	mv_cut_left(&in, 2);
@@ -768,10 +768,23 @@ static enum verdict judge_object(struct form *f, struct json_object *o)
 	return VERDICT_GOOD;
 }
 
+/* Ranges of an mm.rmap answer, but for the direct map, which leads to every frame. */
+static size_t maps_beside_direct(struct json_object *o)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < mv_get_count(o, "runs"); i++) {
+		uint64_t va = mv_get_addr(mv_get_item(o, "runs", i), "va", 0);
+
+		n += !mv_in_direct_map(va);
+	}
+	return n;
+}
+
 static enum verdict judge_frames(struct form *f, struct json_object *o)
 {
 	uint64_t pa = 0, num = 1, counts[KIND_COUNT], ours;
-	size_t maps = mv_get_count(o, "runs");
+	size_t maps = maps_beside_direct(o);
 	char size[32];
 
 	mv_parse_addr(f->field[D_ADDR].line.text, &pa);
@@ -791,7 +804,7 @@ static enum verdict judge_frames(struct form *f, struct json_object *o)
 	}
 	mv_format_size(num * MV_FRAME_BYTES, size, sizeof(size));
 	snprintf(f->preview, sizeof(f->preview),
-		 "Would free %llu %s (%s) in %s. %zu mapped %s into them%s",
+		 "Would free %llu %s (%s) in %s. Beside the direct map, %zu mapped %s into it%s",
 		 (unsigned long long)num, num == 1 ? "frame" : "frames", size,
 		 mv_zone_name(f->popup.app->live, pa), maps,
 		 maps == 1 ? "range leads" : "ranges lead",

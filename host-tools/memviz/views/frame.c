@@ -301,7 +301,7 @@ static void page_look(const struct frame *f, int page, wchar_t *ch, enum mv_styl
 static struct mv_rect draw_pages(struct frame *f, struct mv_rect r)
 {
 	struct mv_app *a = f->view.app;
-	int margin = 9, cols = r.cols - margin >= 128 && r.rows < 30 ? 128 : 64;
+	int margin = 11, cols = r.cols - margin >= 128 && r.rows < 30 ? 128 : 64;
 	int width = r.cols - margin >= cols * 2 ? 2 : 1, per_row = cols;
 
 	if (r.cols - margin < cols)

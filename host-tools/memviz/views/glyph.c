@@ -31,8 +31,9 @@ static const struct {
 	  [GL_LIVE] = {0x25cf, '*', "●", "*"},
 	[GL_OPEN] = {0x25be, '-', "▾", "-"},
 	  [GL_CLOSED] = {0x25b8, '+', "▸", "+"},
-	[GL_SHADE] = {0x2591, ':', "░", ":"},
-	  [GL_MINUS] = {0x2500, '-', "─", "-"},
+	[GL_THUMB] = {0x2503, '#', "┃", "#"},
+	  [GL_SHADE] = {0x2591, ':', "░", ":"},
+	[GL_MINUS] = {0x2500, '-', "─", "-"},
 };
 
 wchar_t mv_glyph(enum mv_glyph_id id, bool ascii)

@@ -29,6 +29,7 @@ enum mv_glyph_id {
 	GL_LIVE,
 	GL_OPEN,   /* an open branch */
 	GL_CLOSED, /* a closed branch */
+	GL_THUMB,  /* of a scroll bar */
 	GL_SHADE,
 	GL_MINUS, /* a hole: memory that is not there */
 	GL_COUNT

@@ -90,6 +90,13 @@ static void draw_tabs(struct mv_app *a, struct mv_rect line)
 		col = mv_text(c, line.row, col, open ? ST_TAB : ST_BAR, tab);
 		add_hot(a, line.row, from, col, '1' + i);
 	}
+	char *rest = strchr(words, ' ');
+
+	rest = rest ? strchr(rest + 1, ' ') : NULL;
+	if (col + state_width > line.cols && rest) {
+		*rest = '\0'; /* "LOST" alone */
+		state_width = mv_text_width(words) + 2;
+	}
 	if (col + state_width <= line.cols) {
 		if (st == ST_BAR_WARN)
 			mv_fill(c, mv_rect(line.row, line.cols - state_width, 1, state_width), L' ',
@@ -106,6 +113,20 @@ static void add(char *line, size_t size, int width, const char *text)
 	size_t n = strlen(line);
 
 	snprintf(line + n, size - n, "%s%s", n > 1 ? "   " : "", text);
+}
+
+/* Why the picture is not live, in the place of the facts. */
+static bool draw_trouble(struct mv_app *a, struct mv_rect line)
+{
+	char text[200];
+
+	if (!a->link.message[0] || a->link.state == MV_SESSION_LIVE ||
+	    a->link.state == MV_SESSION_REPLAY)
+		return false;
+	snprintf(text, sizeof(text), " %s", a->link.message);
+	mv_fill(&a->canvas, line, L' ', ST_BAR_WARN);
+	mv_text_fit(&a->canvas, line.row, line.col, line.cols, false, ST_BAR_WARN, text);
+	return true;
 }
 
 static void draw_facts(struct mv_app *a, struct mv_rect line)
@@ -162,7 +183,8 @@ struct mv_rect mv_header_draw(struct mv_app *a, struct mv_rect r)
 		struct mv_rect facts = mv_cut_top(&r, 1);
 
 		mv_fill(&a->canvas, facts, L' ', ST_BAR);
-		draw_facts(a, facts);
+		if (!draw_trouble(a, facts))
+			draw_facts(a, facts);
 	}
 	return r;
 }
@@ -238,37 +260,25 @@ static void draw_timeline(struct mv_app *a, struct mv_rect line)
 	mv_put(&a->canvas, line.row, from + knob, mv_glyph(GL_RECORD, a->ascii), ST_BAR_STRONG);
 }
 
-/* The line of words: a message, or why the picture is old. */
-static bool message_line(struct mv_app *a, const char **text, enum mv_style *st)
-{
-	if (a->message[0] && a->now_us < a->message_until_us) {
-		*text = a->message;
-		*st = a->message_style;
-		return true;
-	}
-	if (a->link.message[0] && a->link.state != MV_SESSION_LIVE) {
-		*text = a->link.message;
-		*st = ST_WARN;
-		return true;
-	}
-	return false;
-}
-
 struct mv_rect mv_footer_draw(struct mv_app *a, struct mv_rect r)
 {
-	const char *text;
-	enum mv_style st;
-
 	draw_hints(a, mv_cut_bottom(&r, 1));
 	a->timeline_bar = mv_rect(0, 0, 0, 0);
 	if (a->replaying && r.rows > 2)
 		draw_timeline(a, mv_cut_bottom(&r, 1));
-	if (a->prompt.kind != PROMPT_NONE) {
-		mv_prompt_draw(a, mv_cut_bottom(&r, a->prompt.hint[0] && r.rows > 4 ? 2 : 1));
-	} else if (message_line(a, &text, &st) && r.rows > 2) {
-		struct mv_rect line = mv_cut_bottom(&r, 1);
-
-		mv_text_fit(&a->canvas, line.row, line.col + 1, line.cols - 2, false, st, text);
-	}
 	return r;
+}
+
+/* A prompt and messages lie over the bottom, so that the picture does not jump when they come. */
+void mv_footer_overlay(struct mv_app *a, struct mv_rect all)
+{
+	struct mv_rect line = mv_cut_bottom(&all, 1);
+
+	if (a->prompt.kind != PROMPT_NONE) {
+		mv_prompt_draw(a, line, mv_cut_bottom(&all, 1));
+	} else if (a->message[0] && a->now_us < a->message_until_us) {
+		mv_fill(&a->canvas, line, L' ', ST_TEXT);
+		mv_text_fit(&a->canvas, line.row, line.col + 1, line.cols - 2, false,
+			    a->message_style, a->message);
+	}
 }

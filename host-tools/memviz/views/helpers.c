@@ -99,11 +99,16 @@ bool mv_pa_of(const struct mv_model *m, uint64_t va, uint64_t *pa)
 		*pa = map->pa + (va - map->va);
 		return true;
 	}
-	if (va >= DIRECT_MAP && va < DIRECT_MAP_END) {
+	if (mv_in_direct_map(va)) {
 		*pa = va - DIRECT_MAP;
 		return true;
 	}
 	return false;
+}
+
+bool mv_in_direct_map(uint64_t va)
+{
+	return va >= DIRECT_MAP && va < DIRECT_MAP_END;
 }
 
 uint64_t mv_va_of(const struct mv_model *m, uint64_t pa)

@@ -107,12 +107,13 @@ enum mv_context {
 	CTX_SITES = 1 << 4,
 	CTX_LOG = 1 << 5,
 	CTX_FRAME = 1 << 6,	/* inside one frame */
-	CTX_SLAB = 1 << 7,	/* a class's slabs, a slab's objects */
-	CTX_DETAIL = 1 << 8,	/* object, mapping, site, difference */
-	CTX_REPLAY = 1 << 9,	/* added to the others while a recording is shown */
-	CTX_TIMELINE = 1 << 10, /* arrows and digits belong to the timeline */
-	CTX_LIVE = 1 << 11,	/* added while a kernel can act */
-	CTX_ANY_VIEW = (1 << 9) - 1,
+	CTX_SLAB = 1 << 7,	/* the objects of a slab */
+	CTX_DETAIL = 1 << 8,	/* object, mapping, translation */
+	CTX_LIST = 1 << 9,	/* a class's slabs, a site's objects, the difference */
+	CTX_REPLAY = 1 << 10,	/* added to the others while a recording is shown */
+	CTX_TIMELINE = 1 << 11, /* arrows and digits belong to the timeline */
+	CTX_LIVE = 1 << 12,	/* added while a kernel can act */
+	CTX_ANY_VIEW = (1 << 10) - 1,
 };
 
 struct mv_binding {

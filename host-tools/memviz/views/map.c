@@ -299,6 +299,15 @@ static uint64_t machine_frames(const struct mv_model *m)
 	return last->pa / MV_FRAME_BYTES + last->count;
 }
 
+static uint64_t per_cell_for(uint64_t frames, int cols, int rows)
+{
+	uint64_t cells = (uint64_t)(cols >= 8 ? cols / 8 * 8 : cols) * (uint64_t)rows, per_cell = 1;
+
+	while (cells && per_cell * cells < frames)
+		per_cell *= 2;
+	return per_cell;
+}
+
 /*
  * How many cells a row takes and how wide they are. A power of two keeps the addresses in the
  * margin round: the smallest with which the whole machine fits, drawn as wide as there is room.
@@ -315,7 +324,11 @@ static int choose_cells(struct map *p, const struct mv_model *m, int rows, int c
 		p->cell_cols = cols / n > CELL_COLS_MAX ? CELL_COLS_MAX : cols / n;
 		return n;
 	}
-	p->cell_cols = (uint64_t)(cols / 8 * 8) * (uint64_t)rows >= frames || cols < 64 ? 1 : 2;
+	/* Two columns a cell look better, as long as the cells stand for no more frames. */
+	bool wide = cols >= 32 &&
+		    per_cell_for(frames, cols / 2, rows) == per_cell_for(frames, cols, rows);
+
+	p->cell_cols = wide ? 2 : 1;
 	n = cols / p->cell_cols;
 	return n >= 8 ? n / 8 * 8 : n;
 }

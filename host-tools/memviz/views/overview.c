@@ -160,7 +160,7 @@ static void draw_history(struct mv_app *a, enum graph_mode mode, struct mv_rect 
 	char title[128], high[32], span[32];
 
 	want = want < POINTS_MAX - 1 ? want : POINTS_MAX - 1;
-	size_t n = mv_history(a, point_of, mode, points, want + (mode == GRAPH_RATE), &step);
+	size_t n = mv_history(a, point_of, (int)mode, points, want + (mode == GRAPH_RATE), &step);
 
 	if (mode == GRAPH_RATE)
 		n = to_rates(points, n, step);
@@ -371,6 +371,17 @@ static void move(struct overview *o, int by)
 		o->part = PART_ZONES;
 }
 
+/* The memory map itself, whatever was opened on it, with the cursor at the zone's beginning. */
+static void open_zone(struct mv_app *a, const struct mv_zone *z)
+{
+	char words[32];
+
+	mv_app_go(a, 1);
+	mv_app_go(a, 1);
+	mv_format_addr(z->start, words, sizeof(words));
+	mv_map_ops.find(mv_app_view(a), words, 1);
+}
+
 static bool act(struct mv_view *v, enum mv_action a)
 {
 	struct overview *o = self(v);
@@ -398,12 +409,7 @@ static bool act(struct mv_view *v, enum mv_action a)
 		return true;
 	case ACT_OPEN:
 		if (o->part == PART_ZONES && o->at[PART_ZONES] < v->app->model->zone_count) {
-			char words[32];
-
-			mv_format_addr(v->app->model->zones[o->at[PART_ZONES]].start, words,
-				       sizeof(words));
-			mv_app_go(v->app, 1);
-			mv_app_view(v->app)->ops->find(mv_app_view(v->app), words, 1);
+			open_zone(v->app, &v->app->model->zones[o->at[PART_ZONES]]);
 			return true;
 		}
 		return false;

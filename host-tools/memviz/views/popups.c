@@ -21,7 +21,7 @@ static struct mv_rect popup_box(struct mv_app *a, struct mv_rect screen, int row
 {
 	struct mv_rect r = mv_center(screen, rows, cols);
 
-	mv_fill(&a->canvas, r, L' ', ST_POPUP);
+	mv_fill(&a->canvas, mv_rect(r.row, r.col - 1, r.rows, r.cols + 2), L' ', ST_POPUP);
 	struct mv_rect in = mv_box(&a->canvas, r, ST_POPUP, ST_POPUP_TITLE, title);
 
 	in.col++;

@@ -299,15 +299,18 @@ void mv_prompt_key(struct mv_app *a, int key)
 	}
 }
 
-void mv_prompt_draw(struct mv_app *a, struct mv_rect r)
+void mv_prompt_draw(struct mv_app *a, struct mv_rect line, struct mv_rect above)
 {
 	const char *label = kinds[a->prompt.kind].label;
-	struct mv_rect line = mv_cut_bottom(&r, 1);
+
+	mv_fill(&a->canvas, line, L' ', ST_TEXT);
 	int col = mv_text(&a->canvas, line.row, line.col + 1, ST_STRONG, label);
 
-	if (r.rows > 0)
-		mv_text_fit(&a->canvas, r.row, r.col + 1, r.cols - 2, false, ST_DIM,
+	if (a->prompt.hint[0] && above.rows > 0) {
+		mv_fill(&a->canvas, above, L' ', ST_BAR);
+		mv_text_fit(&a->canvas, above.row, above.col + 1, above.cols - 2, false, ST_BAR,
 			    a->prompt.hint);
+	}
 	a->cursor_col = mv_line_draw(&a->prompt.line, &a->canvas, line.row, col,
 				     line.cols - col - 1, ST_TEXT);
 	a->cursor_row = line.row;

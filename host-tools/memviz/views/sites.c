@@ -231,6 +231,16 @@ static struct json_object *older_than(uint64_t us)
 	return params;
 }
 
+static void only_old(struct mv_object_list *l)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->count; i++)
+		if (l->object[i].age_us >= LEAK_AGE_US)
+			l->object[n++] = l->object[i];
+	l->count = n;
+}
+
 /* A recording knows no sites, but its events do. */
 static void from_events(struct sites *s)
 {
@@ -242,6 +252,7 @@ static void from_events(struct sites *s)
 	s->from_events = true;
 	s->events_seen = mv_model_event(a->live, n - 1)->number;
 	mv_sites_from_events(&s->list, &s->old, a->live, n);
+	only_old(&s->old);
 	mv_sites_age(&s->list, &s->old);
 }
 
@@ -546,7 +557,7 @@ static void site_close(struct mv_view *v)
 
 const struct mv_view_ops mv_site_ops = {
 	.name = "site",
-	.context = CTX_DETAIL,
+	.context = CTX_LIST,
 	.size = sizeof(struct site),
 	.open = site_open,
 	.close = site_close,

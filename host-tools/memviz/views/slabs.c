@@ -440,19 +440,6 @@ static struct mv_thing class_thing(struct mv_view *v)
 				 .space = -1};
 }
 
-static bool class_act(struct mv_view *v, enum mv_action a)
-{
-	struct mv_thing t = class_thing(v);
-
-	if (a == ACT_ZOOM_OUT)
-		mv_app_back(v->app);
-	else if (a == ACT_ZOOM_IN)
-		mv_app_open(v->app, &t);
-	else
-		return false;
-	return true;
-}
-
 static bool class_find(struct mv_view *v, const char *words, int by)
 {
 	struct mv_rows rows;
@@ -485,13 +472,12 @@ static void class_close(struct mv_view *v)
 
 const struct mv_view_ops mv_class_ops = {
 	.name = "class",
-	.context = CTX_SLAB,
+	.context = CTX_LIST,
 	.size = sizeof(struct class),
 	.open = class_open,
 	.close = class_close,
 	.tick = class_tick,
 	.draw = class_draw,
-	.act = class_act,
 	.thing = class_thing,
 	.find = class_find,
 	.table = class_table,
@@ -558,9 +544,13 @@ static void slab_grid(struct slab *p, const struct mv_slab *s, struct mv_rect r)
 	mv_cut_left(&r, 1);
 	struct mv_rect margin = mv_cut_left(&r, 10);
 
-	p->cell_cols = s->objects <= (uint32_t)(r.rows * r.cols / 2 / 8 * 8) ? 2 : 1;
-	p->cols = r.cols / p->cell_cols / 8 * 8;
-	p->cols = p->cols > 64 ? 64 : p->cols < 8 ? 8 : p->cols;
+	p->cell_cols = s->objects <= (uint32_t)(r.rows * (r.cols >= 128	 ? 64
+							  : r.cols >= 64 ? 32
+									 : 16))
+			       ? 2
+			       : 1;
+	for (p->cols = 8; p->cols * 2 * p->cell_cols <= r.cols && p->cols < 64;)
+		p->cols *= 2;
 	room = (uint32_t)(p->cols * r.rows);
 	for (p->per_cell = 1; p->per_cell * room < s->objects && p->per_cell < 64;)
 		p->per_cell *= 2;

@@ -220,7 +220,7 @@ static void draw_scrollbar(const struct mv_table *t, struct mv_canvas *c, struct
 		at = r.rows - size;
 	for (int i = 0; i < r.rows; i++)
 		mv_put(c, r.row + i, r.col + r.cols - 1,
-		       mv_glyph(i >= at && i < at + size ? GL_FULL : GL_VLINE, c->ascii),
+		       mv_glyph(i >= at && i < at + size ? GL_THUMB : GL_VLINE, c->ascii),
 		       ST_BORDER);
 }
 

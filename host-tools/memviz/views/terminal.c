@@ -178,6 +178,7 @@ bool mv_terminal_open(struct mv_terminal *t, const struct mv_tui_options *o)
 	t->colors = mv_theme_depth(o->colors, tigetnum("colors"), getenv("NO_COLOR"));
 	t->theme = mv_theme_resolve(o->theme, getenv("COLORFGBG"));
 	prepare_restore();
+	del_curterm(cur_term); /* newterm() makes its own */
 	set_escdelay(25);
 	the_screen = newterm(NULL, stdout, stdin);
 	if (!the_screen)
