@@ -96,6 +96,14 @@ static void do_deferred(struct insp *insp)
 	insp_port_act(&act);
 }
 
+/* A long record counts as many: what a call costs is bounded by the bytes it makes. */
+static void spend(uint32_t *budget, size_t bytes)
+{
+	uint32_t cost = 1 + (uint32_t)(bytes / 1024);
+
+	*budget -= cost < *budget ? cost : *budget;
+}
+
 uint64_t insp_poll(struct insp *insp, uint64_t now_us)
 {
 	uint64_t next = UINT64_MAX;
@@ -105,7 +113,7 @@ uint64_t insp_poll(struct insp *insp, uint64_t now_us)
 		struct insp_link *link = insp->link[i];
 		insp_link_drain(link);
 		while (budget && insp_link_answer(link))
-			budget--;
+			spend(&budget, link->out_len);
 	}
 	for (uint32_t i = 0; i < insp->links; i++) {
 		uint64_t due = insp_watch_poll(insp->link[i], now_us, &budget);

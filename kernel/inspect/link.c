@@ -456,7 +456,7 @@ static void answer_error(struct insp_link *link, int code, const char *what, uin
 	struct insp_call call = {.insp = link->insp, .link = link, .w = &w};
 
 	if (place)
-		insp_fail(&call, code, "byte %u: %s", at, what);
+		insp_fail(&call, code, "not JSON: byte %u: %s", at, what);
 	else
 		insp_fail(&call, code, "%s", what);
 	insp_record_begin(link, &w);

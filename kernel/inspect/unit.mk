@@ -32,14 +32,14 @@ inspect-link.libs  := -lcmocka -ljson-c -lz
 PROGS += inspect-methods
 inspect-methods.kind  := test
 inspect-methods.units := inspect
-inspect-methods.srcs  := $(inspect.test) $I/test/test_methods.c
+inspect-methods.srcs  := $(inspect.test) $I/test/doc_table.c $I/test/test_methods.c
 inspect-methods.libs  := -lcmocka -ljson-c -lz
 
 # Prints docs/openrpc.json and the table of methods of docs/protocol.md.
 PROGS += openrpc
 openrpc.kind  := tool
 openrpc.units := inspect
-openrpc.srcs  := $I/test/model.c $I/test/openrpc.c
+openrpc.srcs  := $I/test/model.c $I/test/doc_table.c $I/test/openrpc.c
 openrpc.libs  := -ljson-c
 
 PROGS += inspect-watch

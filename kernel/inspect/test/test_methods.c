@@ -1,4 +1,5 @@
 /* Every method: what it answers when asked well, and what it says to each wrong parameter. */
+#include "doc_table.h"
 #include "rig.h"
 #include "schema.h"
 
@@ -223,6 +224,25 @@ static void test_document_in_docs(void **state)
 			 "docs/openrpc.json");
 	json_object_put(file);
 	json_object_put(all);
+}
+
+/* The normative text has the table of methods word by word. */
+static void test_table_in_docs(void **state)
+{
+	char *table = NULL, *text = calloc(1, 1 << 20);
+	size_t len = 0;
+	FILE *memory = open_memstream(&table, &len), *file = fopen("docs/protocol.md", "r");
+
+	(void)state;
+	assert_non_null(file);
+	assert_true(fread(text, 1, (1 << 20) - 1, file) > 0);
+	fclose(file);
+	doc_table(memory);
+	fclose(memory);
+	if (!strstr(text, table))
+		fail_msg("docs/protocol.md is old: its table is what build/openrpc --table prints");
+	free(text);
+	free(table);
 }
 
 /* ---- the methods that read ---- */
@@ -1029,6 +1049,7 @@ int main(void)
 		T(test_wrong_parameters),
 		T(test_discover),
 		T(test_document_in_docs),
+		T(test_table_in_docs),
 		T(test_hello),
 		T(test_stat),
 		T(test_zones_and_frames),

@@ -85,11 +85,11 @@ void insp_link_reset(struct insp_link *link);
 
 /*
  * Answers what was received and sends what is due on watches, as far as the lines take it. Bounded:
- * at most INSP_POLL_RECORDS records per call. Returns when it wants to be called again at the
- * latest (microseconds since boot; now_us or earlier: at once, there is more to do; UINT64_MAX:
- * only when bytes arrive or a line drains).
+ * at most INSP_POLL_RECORDS records per call, a long one (1 KiB and more) counting as several.
+ * Returns when it wants to be called again at the latest (microseconds since boot; now_us or
+ * earlier: at once, there is more to do; UINT64_MAX: only when bytes arrive or a line drains).
  */
-#define INSP_POLL_RECORDS 16u
+#define INSP_POLL_RECORDS 64u
 uint64_t insp_poll(struct insp *insp, uint64_t now_us);
 
 /*
