@@ -164,6 +164,14 @@ kernel-boot.kind := fuzz
 kernel-boot.srcs := kernel/test/fuzz_boot.c kernel/boot/parse.c kernel/core/memmap.c \
 	kernel/x86/acpi_parse.c
 
+PROGS += kernel-boot-smoke
+kernel-boot-smoke.kind := test
+kernel-boot-smoke.srcs := kernel/test/fuzz_smoke.c $(kernel-boot.srcs)
+
+PROGS += kernel-memmap-smoke
+kernel-memmap-smoke.kind := test
+kernel-memmap-smoke.srcs := kernel/test/fuzz_smoke.c kernel/test/fuzz_memmap.c kernel/core/memmap.c
+
 PROGS += kernel-memmap-ops
 kernel-memmap-ops.kind := fuzz
 kernel-memmap-ops.srcs := kernel/test/fuzz_memmap.c kernel/core/memmap.c

@@ -12,7 +12,7 @@
 #include <kernel/acpi.h>
 #include <kernel/boot.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
+#include "fuzz_seed.h"
 
 #define START 0x1000u
 
@@ -62,4 +62,60 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 				       input.bytes - input.bytes / 2, &power);
 	check(&info);
 	return 0;
+}
+
+/* ---- good inputs ---- */
+
+#define WORD(value)		   (uint8_t)(value), (uint8_t)((value) >> 8), (uint8_t)((value) >> 16), 0
+#define QUAD(value)		   WORD(value), 0, 0, 0, 0
+#define REGION(start, bytes, type) QUAD(start), QUAD(bytes), WORD(type), WORD(0)
+
+/* clang-format off */
+static const uint8_t seed_pvh[] = {
+	0, 0x78, 0xc5, 0x6e, 0x33, WORD(1), WORD(0), WORD(0),	 /* magic, version, flags, modules */
+	QUAD(0), QUAD(0x1038), QUAD(0xf5a10), QUAD(0x1040),	 /* modules, text, RSDP, map */
+	WORD(3), WORD(0), 's', 'e', 'l', 'f', 0, 0, 0, 0,	 /* entries; 0x1038 */
+	REGION(0x100000, 0x700000, 1), REGION(0, 0x9fc00, 1), REGION(0xf0000, 0x10000, 2),
+};
+
+static const uint8_t seed_multiboot2[] = {
+	1, WORD(16 + 16 + 64 + 16 + 8 - 8), WORD(0),
+	WORD(1), WORD(13), 's', 'e', 'l', 'f', 0, 0, 0, 0,
+	WORD(6), WORD(64), WORD(24), WORD(0), REGION(0x100000, 0x700000, 1), REGION(0, 0x9fc00, 1),
+	WORD(4), WORD(16), WORD(639), WORD(7168),
+	WORD(0), WORD(8),
+};
+
+static const uint8_t seed_madt[] = {
+	2, [37] = 0, 0, 0xe0, 0xfe, 1, 0, 0, 0,
+	0, 8, 0, 7, 1, 0, 0, 0,
+	1, 12, 2, 0, 0, 0, 0xc0, 0xfe, 0, 0, 0, 0,
+	2, 10, 0, 9, 9, 0, 0, 0, 0x0d, 0,
+	9, 16, 0, 0, 0x34, 0x12, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0,
+};
+
+/* Two halves of 132 bytes: FADT and DSDT. */
+static const uint8_t seed_power[265] = {
+	3, [65] = 0x04, 0x06, [114] = 0x04, [117] = 1, [121] = 0xf9, 0x0c, [129] = 0x0f,
+	[133 + 36] = '_', 'S', '5', '_', 0x12, 8, 4, 0x0a, 5, 0x0a, 5, 0, 0,
+};
+
+/* clang-format on */
+
+size_t fuzz_seed(unsigned n, uint8_t *buf, size_t size)
+{
+	static const struct {
+		const uint8_t *data;
+		size_t bytes;
+	} seeds[] = {
+		{seed_pvh,	   sizeof(seed_pvh)	   },
+		{seed_multiboot2, sizeof(seed_multiboot2)},
+		{seed_madt,	    sizeof(seed_madt)	     },
+		{seed_power,	     sizeof(seed_power)     },
+	};
+
+	if (n >= sizeof(seeds) / sizeof(seeds[0]) || seeds[n].bytes > size)
+		return 0;
+	memcpy(buf, seeds[n].data, seeds[n].bytes);
+	return seeds[n].bytes;
 }

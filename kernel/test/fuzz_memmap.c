@@ -9,7 +9,7 @@
 
 #include <kernel/memmap.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
+#include "fuzz_seed.h"
 
 struct step {
 	uint64_t start, bytes;
@@ -59,4 +59,23 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	}
 	check_sum(&map, UINT64_MAX);
 	return 0;
+}
+
+size_t fuzz_seed(unsigned n, uint8_t *buf, size_t size)
+{
+	static const struct step steps[] = {
+		{0x100000,	   0x7f00000,  MEMMAP_USABLE  },
+		{0,		    0x9fc00,    MEMMAP_USABLE  },
+		{0x3000000,	    0x100000,   MEMMAP_RESERVED},
+		{0x1000000,	    0x200000,   MEMMAP_KERNEL  },
+		{0x10000000000,	0x40000000, MEMMAP_USABLE	 },
+		{0x2000000,	    0x2000000,  0		},
+		{0xfffffffffff00000, 0x200000,   MEMMAP_RESERVED},
+		{0x20000000000,	0,	   4		    },
+	};
+
+	if (n > 0 || size < sizeof(steps))
+		return 0;
+	memcpy(buf, steps, sizeof(steps));
+	return sizeof(steps);
 }
