@@ -110,7 +110,7 @@ static uint64_t split(struct unmap_op *op, uint64_t leaf, unsigned level, uint64
 static uint64_t split_child(struct unmap_op *op, uint64_t child, unsigned level, uint64_t va,
 			    uint64_t last)
 {
-	if (!pt_covers(va, last, level))
+	if (level > 1 && !pt_covers(va, last, level))
 		return split(op, child, level, va, last);
 	op->entries++;
 	return 0;

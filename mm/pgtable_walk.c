@@ -46,7 +46,7 @@ static void translate(const struct mm_space *space, bool locked, uint64_t va,
 	struct rights rights = {PT_RIGHTS_ALL, 0};
 	const uint64_t *table = space->top;
 
-	for (unsigned level = PT_TOP; table; level--) {
+	for (unsigned level = PT_TOP; level && table; level--) {
 		const uint64_t *slot = table + pt_index(va, level);
 		uint64_t entry = pt_load(slot);
 
@@ -70,20 +70,22 @@ enum mm_status mm_translate(uint32_t space_id, vaddr_t va, struct mm_translation
 {
 	enum mm_status status = MM_OK;
 	struct mm_space *space;
-	mm_irq_t irq;
+	mm_irq_t irq, inner;
 	bool locked;
 
 	*out = (struct mm_translation){0};
 	if (!pt_is_canonical(va.value))
 		return MM_ERR_CANONICAL;
+	irq = mm_port_irq_save();
 	space = pt_space_get(space_id, &status);
-	if (!space)
-		return status;
-	locked = pt_look_lock(pt_owner(space, va.value), &irq);
-	translate(space, locked, va.value, out);
-	pt_look_unlock(pt_owner(space, va.value), locked, irq);
-	pt_space_put(space);
-	return MM_OK;
+	if (space) {
+		locked = pt_look_lock(pt_owner(space, va.value), &inner);
+		translate(space, locked, va.value, out);
+		pt_look_unlock(pt_owner(space, va.value), locked, inner);
+		pt_space_put(space);
+	}
+	mm_port_irq_restore(irq);
+	return status;
 }
 
 // --- all mappings -------------------------------------------------------------------
@@ -310,34 +312,45 @@ static void resume_run(struct walk *walk, uint64_t start)
 						first.page_bytes, first.flags & walk->shown};
 }
 
+// One step; fills in walk->count. true: the walk is over.
+static bool visit_step(struct mm_cursor *cursor, struct walk *walk)
+{
+	uint64_t from = walk->next, start = cursor->sub & ~PT_PAGE_MASK;
+	bool done;
+
+	if (!cursor_load(cursor, walk))
+		return true;
+	if (cursor->sub & CURSOR_RUN)
+		resume_run(walk, start > from ? start : from);
+	done = walk_on(walk);
+	if (done || walk->run.va.value + walk->run.length != walk->next)
+		end_run(walk); // nothing can continue it
+	return done;
+}
+
 enum mm_visit mm_visit_mappings(struct mm_cursor *cursor, const struct mm_mapping_filter *filter,
 				struct mm_mapping *out, size_t capacity, size_t *count)
 {
-	uint64_t from = filter->from.value & ~PT_PAGE_MASK, start = cursor->sub & ~PT_PAGE_MASK;
 	enum mm_status status = MM_OK;
 	struct walk walk = {
 		.last = filter->to.value | PT_PAGE_MASK,
-		.next = from,
+		.next = filter->from.value & ~PT_PAGE_MASK,
 		.shown = PT_RIGHTS_ALL | FLAGS_OWN | PT_XD |
 			 (filter->accessed_dirty ? FLAGS_SEEN : 0),
 		.work = WORK_BOUND,
 		.out = out,
 		.capacity = capacity,
 	};
-	bool done;
+	mm_irq_t irq = mm_port_irq_save(); // a held space is not to be waited for
+	bool done = true;
 
-	*count = 0;
-	if (!cursor_load(cursor, &walk) || !(walk.space = pt_space_get(filter->space, &status))) {
-		cursor_save(cursor, &walk, true);
-		return MM_VISIT_END;
+	walk.space = pt_space_get(filter->space, &status);
+	if (walk.space) {
+		done = visit_step(cursor, &walk);
+		pt_space_put(walk.space);
 	}
-	if (cursor->sub & CURSOR_RUN)
-		resume_run(&walk, start > from ? start : from);
-	done = walk_on(&walk);
-	if (done || walk.run.va.value + walk.run.length != walk.next)
-		end_run(&walk); // nothing can continue it
+	mm_port_irq_restore(irq);
 	cursor_save(cursor, &walk, done);
-	pt_space_put(walk.space);
 	*count = walk.count;
 	if (done)
 		return MM_VISIT_END;

@@ -21,20 +21,31 @@ static bool cut(const struct mm_mapping *mapping, uint32_t space, uint64_t pa, u
 	return true;
 }
 
-// One round in one space. true: the space is done.
-static bool look(struct mm_space *space, struct mm_cursor *cursor, uint64_t pa, uint64_t last,
-		 struct mm_rmap *out, size_t capacity, size_t *count)
+// One round in one space, with interrupts off: a held space is not to be waited
+// for. true: there are no more spaces.
+static bool look(struct mm_cursor *cursor, uint64_t pa, uint64_t last, struct mm_rmap *out,
+		 size_t capacity, size_t *count)
 {
 	struct mm_mapping batch[BATCH];
 	size_t room = capacity - *count, found;
-	uint64_t end = space->id == MM_SPACE_KERNEL ? PT_LAST_VA : PT_USER_LAST;
-	uint64_t next = cursor->at & ~PT_PAGE_MASK;
-	bool done = pt_walk(space, &next, end, batch, room < BATCH ? room : BATCH, &found);
+	struct mm_space *space = cursor->sub < MM_SPACE_NONE
+					 ? pt_space_get_from((uint32_t)cursor->sub)
+					 : NULL;
+	uint64_t next;
+	bool done;
 
+	if (!space)
+		return true;
+	next = space->id == cursor->sub ? cursor->at & ~PT_PAGE_MASK : 0;
+	done = pt_walk(space, &next, space->id == MM_SPACE_KERNEL ? PT_LAST_VA : PT_USER_LAST,
+		       batch, room < BATCH ? room : BATCH, &found);
 	for (size_t i = 0; i < found; i++)
 		*count += cut(&batch[i], space->id, pa, last, &out[*count]);
-	cursor->at = next;
-	return done;
+	*cursor = (struct mm_cursor){.at = next, .sub = space->id};
+	if (done)
+		*cursor = (struct mm_cursor){.sub = (uint64_t)space->id + 1};
+	pt_space_put(space);
+	return false;
 }
 
 enum mm_visit mm_visit_rmap(struct mm_cursor *cursor, paddr_t pa, uint64_t length,
@@ -48,17 +59,12 @@ enum mm_visit mm_visit_rmap(struct mm_cursor *cursor, paddr_t pa, uint64_t lengt
 	if (last < pa.value)
 		last = UINT64_MAX;
 	for (unsigned i = 0; i < ROUNDS && *count < capacity; i++) {
-		struct mm_space *space = cursor->sub < MM_SPACE_NONE
-						 ? pt_space_get_from((uint32_t)cursor->sub)
-						 : NULL;
+		mm_irq_t irq = mm_port_irq_save();
+		bool end = look(cursor, pa.value, last, out, capacity, count);
 
-		if (!space)
+		mm_port_irq_restore(irq);
+		if (end)
 			return MM_VISIT_END;
-		if (space->id != cursor->sub)
-			*cursor = (struct mm_cursor){.sub = space->id};
-		if (look(space, cursor, pa.value, last, out, capacity, count))
-			*cursor = (struct mm_cursor){.sub = (uint64_t)space->id + 1};
-		pt_space_put(space);
 	}
 	return *count ? MM_VISIT_ITEM : MM_VISIT_AGAIN;
 }

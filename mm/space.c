@@ -3,7 +3,8 @@
 //
 // A space is reached by id or by root, never by a pointer from outside. Whoever
 // looks it up holds it (users) until pt_space_put(); destroying takes it off the
-// lists first and then waits for them.
+// lists first and then waits for them. Those who only look hold it with interrupts
+// off, so that they are never preempted in between and waited for in vain.
 #include "pt.h"
 
 #include <string.h>
@@ -358,27 +359,31 @@ static void describe(const struct mm_space *space, struct mm_space_info *out)
 enum mm_status mm_space_info(uint32_t id, struct mm_space_info *out)
 {
 	enum mm_status status = MM_OK;
+	mm_irq_t irq = mm_port_irq_save();
 	struct mm_space *space = pt_space_get(id, &status);
 
-	if (!space)
-		return status;
-	describe(space, out);
-	pt_space_put(space);
-	return MM_OK;
+	if (space) {
+		describe(space, out);
+		pt_space_put(space);
+	}
+	mm_port_irq_restore(irq);
+	return status;
 }
 
 enum mm_visit mm_visit_spaces(struct mm_cursor *cursor, struct mm_space_info *out)
 {
+	mm_irq_t irq = mm_port_irq_save();
 	struct mm_space *space = cursor->at < MM_SPACE_NONE
 					 ? pt_space_get_from((uint32_t)cursor->at)
 					 : NULL;
 
-	if (!space)
-		return MM_VISIT_END;
-	describe(space, out);
-	cursor->at = (uint64_t)space->id + 1;
-	pt_space_put(space);
-	return MM_VISIT_ITEM;
+	if (space) {
+		describe(space, out);
+		cursor->at = (uint64_t)space->id + 1;
+		pt_space_put(space);
+	}
+	mm_port_irq_restore(irq);
+	return space ? MM_VISIT_ITEM : MM_VISIT_END;
 }
 
 // --- the boot's tables

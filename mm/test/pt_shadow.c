@@ -418,6 +418,22 @@ static uint64_t best_leaves(const struct piece *piece, bool use4k)
 
 static uint64_t reserve = MM_RESERVE_TABLES; // tables in it, at least
 
+static void fail_each_table(const struct mm_map_request *request, uint64_t tables, uint64_t digest)
+{
+	struct mm_map_result result;
+
+	for (uint64_t n = 1; n <= tables; n++) {
+		enum mm_status is;
+
+		rig_host_fail_table(n);
+		is = mm_map_ex(request, &result);
+		rig_host_fail_table(0);
+		rig_expect(is == MM_ERR_TABLE_MEM && *result.reason, "table %lu fails: %s", n,
+			   mm_status_name(is));
+		rig_expect(digest == rig_digest(), "a failed map left something");
+	}
+}
+
 static void do_map(const struct op *op)
 {
 	struct mm_map_request request = {id_of(op->space), mm_va(op->va), mm_pa(op->pa),
@@ -439,14 +455,7 @@ static void do_map(const struct op *op)
 		   mm_status_name(expect));
 	request.dry_run = false;
 	if (rig_fail_each && is == MM_OK && dry.entries)
-		for (uint64_t n = 1; n <= dry.tables; n++) {
-			rig_host_fail_table(n);
-			is = mm_map_ex(&request, &real);
-			rig_host_fail_table(0);
-			rig_expect(is == MM_ERR_TABLE_MEM && *real.reason, "table %lu fails: %s", n,
-				   mm_status_name(is));
-			rig_expect(digest == rig_digest(), "a failed map left something");
-		}
+		fail_each_table(&request, dry.tables, digest);
 	rig_tlb_fill();
 	is = mm_map_ex(&request, &real);
 	rig_expect(is == expect, "map: %s, should be %s", mm_status_name(is),
