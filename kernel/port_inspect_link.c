@@ -24,6 +24,8 @@
 #define UART_RECORD  INSP_RECORD_UART_MAX
 #define BULK_RECORD  VSERIAL_WRITE_MAX
 #define RECEIVE_STEP 4096u
+/* Requests of one line before the other one has its turn. */
+#define BURST_RECORDS 64u
 /* An idle inspector looks at its lines this often even if nobody woke it. */
 #define IDLE_US 250000u
 
@@ -126,23 +128,43 @@ static bool line_receive(struct inspect_line *line)
 	return taken != 0;
 }
 
+/*
+ * Takes and answers requests of one line as long as some are there, up to a burst of them: their
+ * answers leave together. Returns when insp_poll() wants to be called next.
+ */
+static uint64_t line_serve(struct inspect_line *line)
+{
+	uint64_t next_us;
+
+	line_follow_connection(line);
+	for (unsigned i = 0; i < BURST_RECORDS; i++) {
+		bool more = line_receive(line);
+
+		next_us = insp_poll(&inspector.insp, time_now_us());
+		if (!more)
+			break;
+		next_us = 0;
+	}
+	line_flush(line);
+	return next_us;
+}
+
 /* One turn over both lines. Returns when the next one is due at the latest. */
 static uint64_t turn(void)
 {
 	struct inspect_line *lines[] = {&inspector.uart, &inspector.bulk};
-	bool busy = false;
+	uint64_t next_us = UINT64_MAX;
 
 	for (size_t i = 0; i < 2; i++) {
-		if (!lines[i]->present)
-			continue;
-		line_follow_connection(lines[i]);
-		busy |= line_receive(lines[i]);
+		uint64_t due_us = lines[i]->present ? line_serve(lines[i]) : UINT64_MAX;
+
+		if (due_us < next_us)
+			next_us = due_us;
 	}
-	uint64_t now_us = time_now_us(), next_us = insp_poll(&inspector.insp, now_us);
-	for (size_t i = 0; i < 2; i++)
-		if (lines[i]->present)
-			line_flush(lines[i]);
-	return busy ? now_us : next_us;
+	/* Serving the second line may have put records for the first one into its buffer. */
+	line_flush(&inspector.uart);
+	line_flush(&inspector.bulk);
+	return next_us;
 }
 
 /* ---- the thread ---- */

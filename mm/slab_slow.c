@@ -5,6 +5,7 @@
 struct size_class mm_classes[CLASS_LAST + 1];
 struct mm_cpu *mm_cpus[MM_CPU_LIMIT];
 unsigned mm_cpu_limit;
+unsigned mm_cpu_end;
 
 // Where a class has no current slab its word is this one: nothing free.
 static uint64_t no_word;
@@ -30,6 +31,11 @@ void mm_cpu_init(struct mm_cpu *cpu, unsigned index)
 	cpu->token = cpu->slow ? MM_NO_TOKEN : index + 1;
 	cpu->random = mm_port_clock_us() * UINT64_C(0x9e3779b97f4a7c15) + index + 1;
 	__atomic_store_n(&mm_cpus[index], cpu, __ATOMIC_RELEASE);
+	// Two CPUs may attach at once.
+	unsigned end = mm_peek(mm_cpu_end);
+	while (end <= index && !__atomic_compare_exchange_n(&mm_cpu_end, &end, index + 1, false,
+							    __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+		;
 }
 
 struct mm_cpu *mm_cpu_attach(unsigned index)

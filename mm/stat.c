@@ -20,7 +20,7 @@ static unsigned frees_slot(unsigned cls)
 static void class_counts(unsigned cls, uint64_t *allocs, uint64_t *frees)
 {
 	*allocs = *frees = 0;
-	for (unsigned i = 0; i < mm_cpu_limit; i++) {
+	for (unsigned i = 0; i < mm_peek(mm_cpu_end); i++) {
 		const struct mm_cpu *cpu = __atomic_load_n(&mm_cpus[i], __ATOMIC_ACQUIRE);
 
 		if (!cpu)

@@ -264,6 +264,7 @@ struct mm_cpu {
 };
 extern struct mm_cpu *mm_cpus[MM_CPU_LIMIT];
 extern unsigned mm_cpu_limit;
+extern unsigned mm_cpu_end; // behind the last CPU that was ever attached
 extern uint32_t mm_flags; // SLOW_* bits that hold for every CPU
 
 // Sets up a zeroed structure for CPU `index`.

@@ -1,0 +1,356 @@
+// Measures the inspector over the bare sockets of a running kernel: one client, no library between,
+// so that what is measured is the kernel and the line. Prints rows for `make bench`.
+//
+//	inspect-client rtt SOCKET NAME          round trips of mm.stat, one by one
+//	inspect-client pipeline SOCKET          requests per second, 64 on their way at once
+//	inspect-client dump SOCKET QMP          33,280 leaves in runs of 8 pages, and QEMU's `info
+//tlb` 	inspect-client delta SOCKET             bytes of watch records for one kmalloc 	inspect-client
+//rate SOCKET BARE_KB_S    bytes per second of long answers, against a bare loop's 	inspect-client
+//cost SOCKET              churn's operations with and without a watch at 10 Hz
+#include <errno.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BUFFER_BYTES (1u << 22)
+#define TIMEOUT_MS   20000
+
+struct line {
+	int fd;
+	char *buffer; // one record at a time, terminated
+	size_t used;  // bytes received but not yet taken
+	size_t taken; // bytes of the record that was taken last
+	uint64_t received_bytes;
+};
+
+static _Noreturn void die(const char *what)
+{
+	fprintf(stderr, "inspect-client: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static double now_s(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static void line_open(struct line *line, const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+	*line = (struct line){.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+	line->buffer = malloc(BUFFER_BYTES + 1);
+	if (line->fd < 0 || !line->buffer || strlen(path) >= sizeof(address.sun_path))
+		die("socket");
+	memcpy(address.sun_path, path, strlen(path) + 1);
+	if (connect(line->fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+		die(path);
+}
+
+static void line_send(struct line *line, const char *text, size_t len)
+{
+	while (len) {
+		ssize_t sent = write(line->fd, text, len);
+
+		if (sent < 0)
+			die("write");
+		text += sent;
+		len -= (size_t)sent;
+	}
+}
+
+// The next whole record, terminated; NULL when nothing came within the milliseconds given.
+static const char *line_next(struct line *line, int timeout_ms)
+{
+	memmove(line->buffer, line->buffer + line->taken, line->used - line->taken);
+	line->used -= line->taken;
+	line->taken = 0;
+	for (;;) {
+		char *end = memchr(line->buffer, '\n', line->used);
+		struct pollfd poll_fd = {.fd = line->fd, .events = POLLIN};
+
+		if (end) {
+			*end = 0;
+			line->taken = (size_t)(end - line->buffer) + 1;
+			return line->buffer;
+		}
+		if (poll(&poll_fd, 1, timeout_ms) <= 0)
+			return NULL;
+		ssize_t got = read(line->fd, line->buffer + line->used, BUFFER_BYTES - line->used);
+		if (got <= 0)
+			die("the kernel closed the line");
+		line->used += (size_t)got;
+		line->received_bytes += (uint64_t)got;
+	}
+}
+
+static const char *call(struct line *line, const char *request)
+{
+	line_send(line, request, strlen(request));
+	for (;;) {
+		const char *record = line_next(line, TIMEOUT_MS);
+
+		if (!record)
+			die("no answer");
+		if (strstr(record, "\"id\":") && !strstr(record, "\"method\":\"watch\""))
+			return record;
+	}
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static int measure_rtt(struct line *line, const char *name)
+{
+	enum { ROUNDS = 2000 };
+	static double took_ms[ROUNDS];
+
+	for (int i = 0; i < ROUNDS; i++) {
+		double start = now_s();
+
+		call(line, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"mm.stat\"}\n");
+		took_ms[i] = (now_s() - start) * 1e3;
+	}
+	qsort(took_ms, ROUNDS, sizeof(*took_ms), by_value);
+	double p50 = took_ms[ROUNDS / 2], p99 = took_ms[ROUNDS * 99 / 100];
+	printf("inspect.rtt.%s.p50\t%.3f\tms\t-\t-\n", name, p50);
+	printf("inspect.rtt.%s.p99\t%.3f\tms\tp50\t%.3f\n", name, p99, p50);
+	return 0;
+}
+
+static int measure_pipeline(struct line *line)
+{
+	enum { WINDOW = 64, TOTAL = 40000 };
+	char request[96];
+	int sent = 0, answered = 0;
+	double start = now_s();
+
+	while (answered < TOTAL) {
+		while (sent < TOTAL && sent - answered < WINDOW) {
+			int len = snprintf(
+				request, sizeof(request),
+				"{\"jsonrpc\":\"2.0\",\"id\":%d,\"method\":\"mm.stat\"}\n", ++sent);
+			line_send(line, request, (size_t)len);
+		}
+		if (!line_next(line, TIMEOUT_MS))
+			die("no answer");
+		answered++;
+	}
+	printf("inspect.requests_per_s\t%.0f\trequests/s\t-\t-\n", TOTAL / (now_s() - start));
+	return 0;
+}
+
+// ---- the dump ----
+
+#define LEAVES	33280u
+#define RUN	8u
+#define RUNS	(LEAVES / RUN)
+#define WINDOW	UINT64_C(0xffffc00000000000)
+#define SCATTER 2053u // a stride that visits every run of the pool in no order
+#define POOL_PA UINT64_C(0x40000000)
+
+static void lay_out(struct line *line)
+{
+	char request[256];
+
+	for (uint64_t i = 0; i < RUNS; i++) {
+		uint64_t va = WINDOW + i * (RUN + 1) * 4096;
+		uint64_t pa = POOL_PA + i * SCATTER % RUNS * (RUN + 1) * 4096;
+
+		snprintf(request, sizeof(request),
+			 "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"mm.map\",\"params\":{\"va\":"
+			 "\"0x%lx\","
+			 "\"pa\":\"0x%lx\",\"len\":%u,\"flags\":\"w\",\"use4k\":true,\"space\":0}}"
+			 "\n",
+			 va, pa, RUN * 4096);
+		if (strstr(call(line, request), "\"error\""))
+			die(line->buffer);
+	}
+}
+
+static double dump_once(struct line *line, unsigned *runs)
+{
+	char request[256], cursor[128] = "";
+	double start = now_s();
+
+	*runs = 0;
+	for (;;) {
+		snprintf(request, sizeof(request),
+			 "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"mm.mappings\",\"params\":{"
+			 "\"space\":0%s%s%s}}\n",
+			 *cursor ? ",\"cursor\":\"" : "", cursor, *cursor ? "\"" : "");
+		const char *record = call(line, request), *next = strstr(record, "\"next\":\"");
+
+		for (const char *at = record; (at = strstr(at, "{\"va\"")); at++)
+			++*runs;
+		if (!next)
+			break;
+		snprintf(cursor, sizeof(cursor), "%.*s", (int)strcspn(next + 8, "\""), next + 8);
+	}
+	return (now_s() - start) * 1e3;
+}
+
+// The time that QEMU takes for `info tlb`, asked through QMP.
+static double info_tlb_once(struct line *qmp)
+{
+	static const char ask[] = "{\"execute\":\"human-monitor-command\",\"arguments\":"
+				  "{\"command-line\":\"info tlb\"}}\n";
+	double start = now_s();
+
+	line_send(qmp, ask, sizeof(ask) - 1);
+	for (;;) {
+		const char *record = line_next(qmp, TIMEOUT_MS);
+
+		if (!record)
+			die("QMP is silent");
+		if (strstr(record, "\"return\""))
+			return (now_s() - start) * 1e3;
+	}
+}
+
+static int measure_dump(struct line *line, const char *qmp_path)
+{
+	static const char hello[] = "{\"execute\":\"qmp_capabilities\"}\n";
+	struct line qmp;
+	double ours = 1e9, theirs = 1e9;
+	unsigned runs = 0;
+
+	line_open(&qmp, qmp_path);
+	line_send(&qmp, hello, sizeof(hello) - 1);
+	while (!strstr(line_next(&qmp, TIMEOUT_MS), "\"return\""))
+		;
+	lay_out(line);
+	for (int i = 0; i < 7; i++) {
+		double took = dump_once(line, &runs), peer = info_tlb_once(&qmp);
+
+		ours = took < ours ? took : ours;
+		theirs = peer < theirs ? peer : theirs;
+	}
+	if (runs < RUNS) {
+		fprintf(stderr, "inspect-client: only %u of %u runs came\n", runs, RUNS);
+		return 1;
+	}
+	printf("inspect.mappings_dump.virtio\t%.2f\tms\tinfo tlb\t%.2f\n", ours, theirs);
+	return 0;
+}
+
+// ---- watching ----
+
+static int measure_delta(struct line *line)
+{
+	uint64_t bytes = 0;
+	const char *record;
+
+	call(line, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"watch.start\",\"params\":"
+		   "{\"topics\":[\"stat\"],\"hz\":60}}\n");
+	while (line_next(line, 500))
+		;
+	static const char ask[] = "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"mm.kmalloc\","
+				  "\"params\":{\"size\":80}}\n";
+	line_send(line, ask, sizeof(ask) - 1);
+	while ((record = line_next(line, 500)))
+		if (strstr(record, "\"method\":\"watch\""))
+			bytes += strlen(record) + 1;
+	printf("inspect.delta_bytes\t%lu\tbytes\t-\t-\n", bytes);
+	return 0;
+}
+
+static int measure_rate(struct line *line, const char *bare_kb_s)
+{
+	double start = now_s();
+	uint64_t before = line->received_bytes;
+	unsigned runs;
+
+	for (int i = 0; i < 5; i++)
+		dump_once(line, &runs);
+	printf("inspect.uart_rate\t%.0f\tKB/s\tbare bursts\t%s\n",
+	       (double)(line->received_bytes - before) / (now_s() - start) / 1e3, bare_kb_s);
+	return 0;
+}
+
+static uint64_t churn_operations(struct line *line)
+{
+	const char *record = call(line,
+				  "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"workload.list\"}\n");
+	const char *churn = strstr(record, "\"name\":\"churn\"");
+	const char *count = churn ? strstr(churn, "\"operations\":") : NULL;
+
+	return count ? strtoull(count + 13, NULL, 10) : 0;
+}
+
+static uint64_t kernel_us(struct line *line)
+{
+	const char *record = call(line, "{\"jsonrpc\":\"2.0\",\"id\":8,\"method\":\"hello\"}\n");
+	const char *t = strstr(record, "\"t_us\":");
+
+	return t ? strtoull(t + 7, NULL, 10) : 0;
+}
+
+// Operations per second of guest time, over some seconds of it.
+static double churn_rate(struct line *line, unsigned seconds)
+{
+	uint64_t t0 = kernel_us(line), n0 = churn_operations(line), t1;
+	double end = now_s() + seconds;
+
+	while (now_s() < end)
+		line_next(line, 100);
+	uint64_t n1 = churn_operations(line);
+	t1 = kernel_us(line);
+	return (double)(n1 - n0) * 1e6 / (double)(t1 - t0);
+}
+
+static int measure_cost(struct line *line)
+{
+	call(line, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"workload.start\",\"params\":"
+		   "{\"name\":\"churn\"}}\n");
+	double alone = churn_rate(line, 8);
+	call(line,
+	     "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"watch.start\",\"params\":{\"topics\":["
+	     "\"stat\",\"zones\",\"caches\",\"frames\",\"mappings\",\"events\",\"log\"],\"hz\":10}}"
+	     "\n");
+	double watched = churn_rate(line, 8);
+	printf("inspect.watch_cost\t%.2f\tpercent\t-\t-\n", (alone - watched) / alone * 100);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct line line;
+	const char *what = argc > 1 ? argv[1] : "", *more = argc > 3 ? argv[3] : "-";
+
+	if (argc < 3) {
+		fprintf(stderr,
+			"usage: inspect-client rtt|pipeline|dump|delta|rate|cost SOCKET [...]\n");
+		return 2;
+	}
+	line_open(&line, argv[2]);
+	if (!strcmp(what, "rtt"))
+		return measure_rtt(&line, more);
+	if (!strcmp(what, "pipeline"))
+		return measure_pipeline(&line);
+	if (!strcmp(what, "dump"))
+		return measure_dump(&line, more);
+	if (!strcmp(what, "delta"))
+		return measure_delta(&line);
+	if (!strcmp(what, "rate"))
+		return measure_rate(&line, more);
+	if (!strcmp(what, "cost"))
+		return measure_cost(&line);
+	fprintf(stderr, "inspect-client: '%s' is none of rtt, pipeline, dump, delta, rate, cost\n",
+		what);
+	return 2;
+}
