@@ -176,11 +176,10 @@ static void check_listed(mm_checker_t *checker, const struct slab *slab, unsigne
 
 	expect(checker, slab->used == live, "slab: count of used objects of an unowned slab",
 	       slab->start, slab->used);
-	expect(checker, slab->listed == (partial || slab->kept),
+	expect(checker, slab->listed == partial,
 	       "slab: on the partial list and should not be, or the reverse", slab->start,
 	       slab->listed);
-	expect(checker, !slab->kept || !live, "slab: the spare has objects in use", slab->start,
-	       live);
+	expect(checker, live, "slab: empty and owned by nobody", slab->start, live);
 }
 
 // slab->lock held.
@@ -318,7 +317,6 @@ static void check_class(mm_checker_t *checker, unsigned cls, const struct slab_s
 	expect(checker, class_used(cls) == sums->live[cls],
 	       "class: objects in use by the counters and by the bitmaps", class_used(cls),
 	       sums->live[cls]);
-	expect(checker, class->spare <= 1, "class: more than one spare", cls, class->spare);
 }
 
 static void check_slab_frames(mm_checker_t *checker, struct slab_sums *sums)

@@ -23,8 +23,7 @@
 //   kfree    sets the bit if slab.owner is this CPU and the bit was clear.
 // Everything else takes the slab's own lock:
 //   - a slab nobody owns: the free sets the bit under the lock. A full slab goes
-//     onto the partial list of its class, an empty one back to the pool (one per
-//     class of 64 KiB slabs stays as a spare);
+//     onto the partial list of its class, an empty one back to the pool;
 //   - a slab another CPU owns: the free sets a bit in a second bitmap (remote)
 //     and raises SLOW_REMOTE with the owner, who merges it at its next call.
 // A CPU gives a slab up only when it is full, when asked to trim, or never.
@@ -57,14 +56,17 @@
 // Figures move at the fast paths as two per-CPU counters per class, which only
 // grow: used = allocs - frees, summed. mm_generation() is their sum.
 //
-// Idle memory: per CPU at most one current slab per class, one spare per class of
-// 64 KiB slabs, one empty frame, 64 KiB of cells; mm_trim() returns these too.
+// Idle memory: the current slab stays with its CPU even when it is empty, so that
+// a pair of calls at the edge of a slab never creates and destroys one. Hence at
+// most one slab per CPU and class (2.8 MiB if a CPU uses all sixteen), one empty
+// frame and 64 KiB of cells are idle; mm_trim() returns these too.
 //
 // Invariants (slabs_check in check.c)
 //   1  bits beyond the object count are clear; remote bits only in owned slabs,
 //      and never together with the free bit.
 //   2  used = objects - free bits in slabs without owner.
-//   3  on the partial list exactly: no owner, 0 < used < objects, or the spare.
+//   3  on the partial list exactly: no owner and 0 < used < objects; no slab
+//      without owner is empty.
 //   4  slabs, cells and free granules of a frame together are its 32 granules.
 //   5  sum of live bits per class = sum of allocs - sum of frees.
 #include "state.h"

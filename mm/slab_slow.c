@@ -148,11 +148,7 @@ static void list_remove(struct size_class *class, struct slab *slab)
 		mm_poke(class->head, slab->next);
 	if (slab->next != MM_NIL)
 		mm_slabs[slab->next].prev = slab->prev;
-	else
-		class->tail = slab->prev;
-	class->spare -= slab->kept;
 	mm_poke(slab->listed, 0);
-	slab->kept = 0;
 }
 
 static void list_push(struct size_class *class, struct slab *slab)
@@ -163,27 +159,8 @@ static void list_push(struct size_class *class, struct slab *slab)
 	slab->next = class->head;
 	if (class->head != MM_NIL)
 		mm_slabs[class->head].prev = index;
-	else
-		class->tail = index;
 	mm_poke(class->head, index);
 	mm_poke(slab->listed, 1);
-}
-
-// The spare lies last: partial slabs are used up first.
-static void list_append_spare(struct size_class *class, struct slab *slab)
-{
-	uint32_t index = mm_slab_index(slab);
-
-	slab->next = MM_NIL;
-	slab->prev = class->tail;
-	if (class->tail != MM_NIL)
-		mm_slabs[class->tail].next = index;
-	else
-		mm_poke(class->head, index);
-	class->tail = index;
-	class->spare = 1;
-	mm_poke(slab->listed, 1);
-	slab->kept = 1;
 }
 
 // Takes the first slab off; until it is adopted or destroyed it is claimed: not
@@ -197,19 +174,6 @@ static struct slab *list_pop(struct size_class *class)
 	mm_lock(&class->lock);
 	if (class->head != MM_NIL) {
 		slab = &mm_slabs[class->head];
-		list_remove(class, slab);
-	}
-	mm_unlock(&class->lock);
-	return slab;
-}
-
-static struct slab *spare_pop(struct size_class *class)
-{
-	struct slab *slab = NULL;
-
-	mm_lock(&class->lock);
-	if (class->spare) {
-		slab = &mm_slabs[class->tail];
 		list_remove(class, slab);
 	}
 	mm_unlock(&class->lock);
@@ -268,7 +232,6 @@ static struct slab *slab_create(unsigned cls)
 	slab->cls = (uint8_t)cls;
 	slab->used = 0;
 	mm_poke(slab->listed, 0);
-	slab->kept = 0;
 	mm_poke(slab->remote, 0);
 	bits_set_free(slab);
 	mm_poke(slab->owner, owner_nobody(cls));
@@ -588,12 +551,8 @@ static enum aftermath put_unowned(struct slab *slab, unsigned index)
 	} else if (slab->listed || was_full) {
 		if (slab->listed)
 			list_remove(class, slab);
-		if (slab->shift <= MM_GRANULE_SHIFT && !class->spare) {
-			list_append_spare(class, slab);
-		} else {
-			slab_retire(slab);
-			after = AFTER_DESTROY;
-		}
+		slab_retire(slab);
+		after = AFTER_DESTROY;
 	} // else claimed: whoever holds it goes on with it
 	mm_unlock(&class->lock);
 	return after;
@@ -823,24 +782,10 @@ static void trim_current(struct mm_cpu *cpu, unsigned cls)
 	slab_destroy(slab);
 }
 
-static void trim_spare(struct size_class *class)
-{
-	struct slab *slab = spare_pop(class);
-
-	if (!slab)
-		return;
-	mm_lock(&slab->lock);
-	slab_retire(slab);
-	mm_unlock(&slab->lock);
-	slab_destroy(slab);
-}
-
 void mm_slabs_trim(struct mm_cpu *cpu)
 {
-	for (unsigned cls = CLASS_TABLE; cls <= CLASS_LAST; cls++) {
+	for (unsigned cls = CLASS_TABLE; cls <= CLASS_LAST; cls++)
 		trim_current(cpu, cls);
-		trim_spare(&mm_classes[cls]);
-	}
 }
 
 unsigned long mm_trim(void)

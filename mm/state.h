@@ -142,10 +142,10 @@ struct slab {
 	uint8_t state;	     // enum slab_state
 	uint16_t used;	     // objects in use; 0 while owned, and where no slab is
 	uint8_t listed;	     // on the partial list (under the class lock)
-	uint8_t kept;	     // empty, kept as the spare of its class (same lock)
 	uint8_t cls;	     // class index, see below
 	uint8_t remote;	     // some remote bit is set (under lock)
-	uint64_t word[2];    // bits and remote bits of slabs with up to 64 objects
+	uint8_t pad;
+	uint64_t word[2]; // bits and remote bits of slabs with up to 64 objects
 };
 _Static_assert(sizeof(struct slab) == 64, "one cache line per granule");
 
@@ -228,10 +228,9 @@ static inline uint64_t *mm_remote_bits(const struct slab *slab)
 
 struct size_class {
 	struct mm_lock lock;
-	uint32_t head, tail; // partial slabs that no CPU owns; empty one last
-	uint32_t spare;	     // kept empty slabs on the list (0 or 1)
-	uint64_t slabs;	     // all slabs of the class
-	uint64_t failed;     // atomic
+	uint32_t head;	 // partial slabs that no CPU owns
+	uint64_t slabs;	 // all slabs of the class
+	uint64_t failed; // atomic
 };
 extern struct size_class mm_classes[CLASS_LAST + 1];
 
@@ -296,7 +295,7 @@ bool mm_slot_live(const struct slot *slot);
 // kmalloc for mm's own needs: unseen by hooks, notes and fail-the-nth.
 void *mm_own_alloc(unsigned long size);
 void mm_own_free(void *address);
-// Gives back this CPU's empty slabs and those kept per class. Interrupts are off.
+// Gives back this CPU's empty slabs. Interrupts are off.
 void mm_slabs_trim(struct mm_cpu *cpu);
 
 // --- notes.c: attribution, poison, redzone ------------------------------------

@@ -21,7 +21,7 @@ static const struct status_row rows[] = {
 	ROW(MM_ERR_NO_RUN, "the zone has no free run of that many frames"),
 	ROW(MM_ERR_INJECTED, "made to fail on purpose (fail-the-nth)"),
 	ROW(MM_ERR_NULL, "a null pointer"),
-	ROW(MM_ERR_FOREIGN, "not an address that kmalloc gave out"),
+	ROW(MM_ERR_FOREIGN, "not an object of kmalloc, or its slab has gone back"),
 	ROW(MM_ERR_INTERIOR, "points into an object, not at its start"),
 	ROW(MM_ERR_FREE, "double free: the object is free already"),
 	ROW(MM_ERR_TABLE, "a page table in use"),

@@ -65,3 +65,9 @@ mm-frames.kind := test
 mm-frames.units := mm
 mm-frames.srcs := mm/test/test_frames.c $(mm.host)
 mm-frames.libs := -lcmocka
+
+PROGS += mm-slab
+mm-slab.kind := test
+mm-slab.units := mm
+mm-slab.srcs := mm/test/test_slab.c $(mm.host)
+mm-slab.libs := -lcmocka

@@ -43,8 +43,8 @@ enum mm_status mm_try_kfree(void *address) __attribute__((warn_unused_result));
 unsigned long mm_class_size(unsigned long size);
 
 // Purpose:  gives memory that is idle in caches back to the zones: this CPU's
-//           empty slabs, the empty slabs kept per class, the empty frame kept
-//           by the slab, single frames kept per CPU; asks the other CPUs to do
+//           empty slabs, the empty frame kept by the slab, single frames kept
+//           per CPU; asks the other CPUs to do
 //           the same at their next call.
 // Returns:  how many frames the zones have gained.
 // Context:  as kfree.
