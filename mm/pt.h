@@ -44,6 +44,8 @@
 
 static inline unsigned pt_shift(unsigned level)
 {
+	if (level > PT_TOP)
+		__builtin_unreachable();
 	return 3 + 9 * level;
 }
 
