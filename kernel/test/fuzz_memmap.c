@@ -40,21 +40,48 @@ static void check_sum(const struct memmap *map, uint64_t limit)
 		abort();
 }
 
+/* Where something was reserved: it must stay so, whatever comes, until it is cut off. */
+struct notes {
+	uint64_t reserved[64];
+	size_t count;
+};
+
+static void note(struct notes *notes, const struct step *step)
+{
+	size_t kept = 0;
+
+	if (step->kind % 5 == MEMMAP_RESERVED && step->bytes != 0 && step->start != UINT64_MAX &&
+	    notes->count < 64)
+		notes->reserved[notes->count++] = step->start;
+	if (step->kind % 5 != 4)
+		return;
+	for (size_t i = 0; i < notes->count; i++)
+		if (notes->reserved[i] < step->start)
+			notes->reserved[kept++] = notes->reserved[i];
+	notes->count = kept;
+}
+
+static void check_notes(const struct memmap *map, const struct notes *notes)
+{
+	for (size_t i = 0; i < notes->count; i++)
+		if (memmap_at(map, notes->reserved[i]).kind != MEMMAP_RESERVED)
+			abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
 	static struct memmap map;
+	struct notes notes = {.count = 0};
 	struct step step;
 
 	memmap_init(&map);
 	for (; bytes >= sizeof(step); data += sizeof(step), bytes -= sizeof(step)) {
 		memcpy(&step, data, sizeof(step));
 		apply(&map, &step);
+		note(&notes, &step);
 		if (memmap_check(&map))
 			abort();
-		/* What was just reserved stays reserved. */
-		if (step.kind % 5 == MEMMAP_RESERVED && step.bytes != 0 &&
-		    step.start != UINT64_MAX && memmap_at(&map, step.start).kind != MEMMAP_RESERVED)
-			abort();
+		check_notes(&map, &notes);
 		check_sum(&map, step.start);
 	}
 	check_sum(&map, UINT64_MAX);
