@@ -23,18 +23,17 @@ void insp_ring_put(struct insp_ring *ring, const struct insp_slot *event)
 
 	if (state & 1 || state > 2 * number ||
 	    !__atomic_compare_exchange_n(&slot->state, &state, 2 * number + 1, false,
-					 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+					 __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {
 		__atomic_fetch_add(&ring->dropped, 1, __ATOMIC_RELAXED);
 		return;
 	}
-	/* No store below may be seen before the slot is marked. */
-	__atomic_thread_fence(__ATOMIC_RELEASE);
-	__atomic_store_n(&slot->t_us, event->t_us, __ATOMIC_RELAXED);
-	__atomic_store_n(&slot->addr, event->addr, __ATOMIC_RELAXED);
-	__atomic_store_n(&slot->size, event->size, __ATOMIC_RELAXED);
-	__atomic_store_n(&slot->site, event->site, __ATOMIC_RELAXED);
-	__atomic_store_n(&slot->op, event->op, __ATOMIC_RELAXED);
-	__atomic_store_n(&slot->arg, event->arg, __ATOMIC_RELAXED);
+	/* Who sees one of these also sees that the slot is marked. */
+	__atomic_store_n(&slot->t_us, event->t_us, __ATOMIC_RELEASE);
+	__atomic_store_n(&slot->addr, event->addr, __ATOMIC_RELEASE);
+	__atomic_store_n(&slot->size, event->size, __ATOMIC_RELEASE);
+	__atomic_store_n(&slot->site, event->site, __ATOMIC_RELEASE);
+	__atomic_store_n(&slot->op, event->op, __ATOMIC_RELEASE);
+	__atomic_store_n(&slot->arg, event->arg, __ATOMIC_RELEASE);
 	__atomic_store_n(&slot->state, 2 * number + 2, __ATOMIC_RELEASE);
 }
 
@@ -55,13 +54,12 @@ static enum found copy_slot(const struct insp_ring *ring, uint64_t number, struc
 		return insp_ring_head(ring) - number > ring->mask ? GONE : NOT_YET;
 	if (state > 2 * number + 2)
 		return GONE;
-	event->t_us = __atomic_load_n(&slot->t_us, __ATOMIC_RELAXED);
-	event->addr = __atomic_load_n(&slot->addr, __ATOMIC_RELAXED);
-	event->size = __atomic_load_n(&slot->size, __ATOMIC_RELAXED);
-	event->site = __atomic_load_n(&slot->site, __ATOMIC_RELAXED);
-	event->op = __atomic_load_n(&slot->op, __ATOMIC_RELAXED);
-	event->arg = __atomic_load_n(&slot->arg, __ATOMIC_RELAXED);
-	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	event->t_us = __atomic_load_n(&slot->t_us, __ATOMIC_ACQUIRE);
+	event->addr = __atomic_load_n(&slot->addr, __ATOMIC_ACQUIRE);
+	event->size = __atomic_load_n(&slot->size, __ATOMIC_ACQUIRE);
+	event->site = __atomic_load_n(&slot->site, __ATOMIC_ACQUIRE);
+	event->op = __atomic_load_n(&slot->op, __ATOMIC_ACQUIRE);
+	event->arg = __atomic_load_n(&slot->arg, __ATOMIC_ACQUIRE);
 	return __atomic_load_n(&slot->state, __ATOMIC_RELAXED) == state ? FOUND : GONE;
 }
 

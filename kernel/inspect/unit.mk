@@ -47,3 +47,22 @@ inspect-watch.kind  := test
 inspect-watch.units := inspect
 inspect-watch.srcs  := $(inspect.test) $I/test/test_watch.c
 inspect-watch.libs  := -lcmocka -ljson-c -lz
+
+PROGS += inspect-hostile
+inspect-hostile.kind  := test
+inspect-hostile.units := inspect
+inspect-hostile.srcs  := $I/test/model.c $I/test/hostile.c $I/test/test_hostile.c
+inspect-hostile.libs  := -lcmocka -lz
+
+PROGS += inspect-fuzz-link
+inspect-fuzz-link.kind  := fuzz
+inspect-fuzz-link.units := inspect
+inspect-fuzz-link.srcs  := $I/test/model.c $I/test/hostile.c $I/test/fuzz_link.c
+inspect-fuzz-link.libs  := -lz
+
+PROGS += inspect-ring
+inspect-ring.kind   := test
+inspect-ring.flavor := tsan
+inspect-ring.units  := inspect
+inspect-ring.srcs   := $I/test/model.c $I/test/test_ring.c
+inspect-ring.libs   := -lcmocka -lpthread

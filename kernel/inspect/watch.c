@@ -744,7 +744,7 @@ static enum sent send_mappings(struct insp_link *link, struct insp_watch *watch)
 
 	while (watch->sweeping && !watch->dirties && sweep_space(watch))
 		;
-	if (!watch->dirties && !is_full(watch, INSP_TOPIC_MAPPINGS))
+	if (!watch->dirties && !is_full(watch, INSP_TOPIC_MAPPINGS) && !watch->owes_end)
 		return SENT_NOTHING;
 	for (int i = 0;; i++) {
 		struct insp_gens before, after;
@@ -759,7 +759,8 @@ static enum sent send_mappings(struct insp_link *link, struct insp_watch *watch)
 	commit_ranges(watch, &c);
 	/* A sweep that has one more space to show has more; it is not known whether that is empty.
 	 */
-	return end_note(&n, watch->dirties || watch->sweeping);
+	watch->owes_end = watch->dirties || watch->sweeping;
+	return end_note(&n, watch->owes_end);
 }
 
 /* ---- events and log ---- */

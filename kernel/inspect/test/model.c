@@ -495,7 +495,6 @@ static const char *space_map(struct insp_act *a)
 	a->entries = map_leaves(s, va, pa, len, (a->flags & 0x3f) | (a->user ? INSP_MAP_U : 0),
 				a->use4k);
 	maps_changed();
-	m.counts.maps++;
 	event(INSP_EV_MAP, va, len, site_address(8), s->id);
 	return NULL;
 }
@@ -549,7 +548,6 @@ static const char *space_unmap(struct insp_act *a)
 	if (a->dry_run)
 		return NULL;
 	maps_changed();
-	m.counts.unmaps++;
 	event(INSP_EV_UNMAP, va, last - va + 1, site_address(8), s->id);
 	return NULL;
 }
@@ -1482,8 +1480,10 @@ static enum insp_status act_map(struct insp_act *a)
 		return INSP_NO_SUCH;
 	}
 	const char *why = map ? space_map(a) : space_unmap(a);
-	if (!why)
+	if (!why) {
+		*(map ? &m.counts.maps : &m.counts.unmaps) += !a->dry_run;
 		return INSP_OK;
+	}
 	event(INSP_EV_FAIL, 0, a->bytes, site_address(8), map ? INSP_EV_MAP : INSP_EV_UNMAP);
 	return refuse(a, "EFAULT", why);
 }

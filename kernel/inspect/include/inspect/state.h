@@ -111,6 +111,7 @@ struct insp_watch {
 
 	/* Of the mappings: nothing but what was touched since it was sent. */
 	uint64_t map_read; /* place in the ring of map and unmap */
+	bool owes_end;	   /* mappings: `more` was said, so a last record without it must come */
 	bool sweeping;	   /* all spaces are still to be sent: */
 	uint64_t sweep[2]; /* cursor of the space that goes next */
 	uint32_t dirties;
