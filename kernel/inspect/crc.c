@@ -27,7 +27,7 @@ uint32_t insp_crc(const uint32_t table[8][256], const void *bytes, size_t len)
 
 	for (; len >= 8; len -= 8, p += 8) {
 		uint64_t v;
-		memcpy(&v, p, 8);
+		__builtin_memcpy(&v, p, 8);
 		v ^= c;
 		c = table[7][v & 0xff] ^ table[6][v >> 8 & 0xff] ^ table[5][v >> 16 & 0xff] ^
 		    table[4][v >> 24 & 0xff] ^ table[3][v >> 32 & 0xff] ^ table[2][v >> 40 & 0xff] ^

@@ -15,12 +15,12 @@ size_t insp_decimal(char *out, uint64_t value)
 	while (value >= 100) {
 		uint64_t rest = value / 100;
 		p -= 2;
-		memcpy(p, digit_pairs + (value - rest * 100) * 2, 2);
+		__builtin_memcpy(p, digit_pairs + (value - rest * 100) * 2, 2);
 		value = rest;
 	}
 	if (value >= 10) {
 		p -= 2;
-		memcpy(p, digit_pairs + value * 2, 2);
+		__builtin_memcpy(p, digit_pairs + value * 2, 2);
 	} else {
 		*--p = (char)('0' + value);
 	}

@@ -66,3 +66,8 @@ inspect-ring.flavor := tsan
 inspect-ring.units  := inspect
 inspect-ring.srcs   := $I/test/model.c $I/test/test_ring.c
 inspect-ring.libs   := -lcmocka -lpthread
+
+PROGS += inspect-bench
+inspect-bench.kind  := bench
+inspect-bench.units := inspect
+inspect-bench.srcs  := $I/test/model.c $I/test/bench.c

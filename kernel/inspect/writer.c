@@ -105,7 +105,7 @@ void insp_w_hex(struct insp_writer *w, uint64_t value)
 	char *p = value_room(w, 20);
 
 	if (p) {
-		memcpy(p, "\"0x", 3);
+		__builtin_memcpy(p, "\"0x", 3);
 		p += 3;
 		p += insp_hex(p, value);
 		*p++ = '"';
