@@ -11,6 +11,7 @@
 #include <kernel/panic.h>
 #include <kernel/params.h>
 #include <kernel/percpu.h>
+#include <kernel/thread.h>
 #include <kernel/time.h>
 #include <mm/hooks.h>
 #include <mm/init.h>
@@ -47,6 +48,21 @@ void mm_port_tlb_flush(const struct mm_tlb_request *requests, size_t count)
 	for (size_t i = 0; i < count; i++)
 		if (requests[i].kind == MM_TLB_PAGE)
 			tlb_flush_page(requests[i].address.value);
+}
+
+/*
+ * Spinlocks are waited for with interrupts off and are let go of soon. What is waited for with
+ * interrupts on, a space that another thread changes, may belong to a thread of a lower priority,
+ * which only runs while we sleep.
+ */
+#define WAIT_US 50
+
+void mm_port_wait(void)
+{
+	if (thread_may_sleep())
+		thread_sleep_us(WAIT_US);
+	else
+		cpu_relax();
 }
 
 paddr_t mm_port_root(void)

@@ -234,3 +234,33 @@ SELFTEST(map_refusals, "mm.map_refusals")
 	after = mm_stat();
 	ST_EXPECT(!memcmp(&before, &after, sizeof(before)), "a refused mapping used memory");
 }
+
+/* Maps and unmaps all the time, at a lower priority than its test. */
+static void map_all_day(void *argument)
+{
+	const volatile bool *over = argument;
+	const uint64_t va = WINDOW + (1ul << 30);
+
+	while (!*over) {
+		(void)map(va, mm_pa(0), 64 * PAGE_2M_SIZE, 0, true);
+		mm_unmap_addr(va, 64 * PAGE_2M_SIZE);
+	}
+	thread_exit(0);
+}
+
+/* Changes to one space wait for each other. A thread must not wait for one that it does not let
+ * run: it would for ever. */
+SELFTEST(waiting_threads, "mm.tlb.waiting")
+{
+	volatile bool over = false;
+	struct thread *low = thread_create("maps", map_all_day, (void *)(uintptr_t)&over, THREAD_LOW);
+
+	ST_REQUIRE(low, "no thread");
+	for (unsigned i = 0; i < 60; i++) {
+		ST_EXPECT(map(WINDOW, mm_pa(0), PAGE_4K_SIZE, 0, true), "not mapped");
+		mm_unmap_addr(WINDOW, PAGE_4K_SIZE);
+		thread_sleep_us(300 + i * 7);
+	}
+	over = true;
+	ST_EQUAL(thread_join(low), 0);
+}

@@ -50,9 +50,12 @@ static inline void mm_port_count(uint64_t *counter)
 	__asm__ volatile("incq %0" : "+m"(*counter));
 }
 
+/* In port_mm.c: lets the one that is waited for run. */
+void mm_port_wait(void);
+
 static inline void mm_port_relax(void)
 {
-	__asm__ volatile("pause" : : : "memory");
+	mm_port_wait();
 }
 
 static inline void mm_port_entry_write(uint64_t *entry, uint64_t value)
