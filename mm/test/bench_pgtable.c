@@ -108,14 +108,14 @@ static const struct row {
 	unsigned long per;
 	const char *peer, *peer_value;
 } rows[] = {
-	{"mm.map_4k_per_page",	       nothing,	map_64m,	 PAGES, "linux-6.1-vmap",	  "70"},
-	{"mm.unmap_4k_per_page",	 map_64m,	  unmap_64m,  PAGES, "linux-6.1-vunmap", "10"},
-	{"mm.map_one_page",	    map_page_at_0, map_page,   1,	"-",		     "-" },
-	{"mm.unmap_one_page",	      both_pages,	  unmap_page, 1,	 "-",		      "-" },
-	{"mm.split_2m",		map_2m,	unmap_page, 1,     "-",		    "-" },
-	{"mm.translate",		 map_page_at_0, translate,  1,     "-",		   "-" },
-	{"mm.visit_mappings_per_leaf", map_hostile,   visit,	   LEAFS, "-",		       "-" },
-	{"mm.visit_rmap_per_leaf",	   map_hostile,	rmap,	      LEAFS, "-",		  "-" },
+	{"mm.host.map_4k_per_page",	    nothing,	     map_64m,    PAGES, "linux-6.1-vmap",   "70"},
+	{"mm.host.unmap_4k_per_page",	      map_64m,       unmap_64m,  PAGES, "linux-6.1-vunmap", "10"},
+	{"mm.host.map_one_page",		 map_page_at_0, map_page,	  1,     "-",		  "-" },
+	{"mm.host.unmap_one_page",	   both_pages,    unmap_page, 1,     "-",		   "-" },
+	{"mm.host.split_2m",		     map_2m,	     unmap_page, 1,	    "-",		 "-" },
+	{"mm.host.translate",		      map_page_at_0, translate,	1,	   "-",		"-" },
+	{"mm.host.visit_mappings_per_leaf", map_hostile,	 visit,	LEAFS, "-",		    "-" },
+	{"mm.host.visit_rmap_per_leaf",	map_hostile,   rmap,	   LEAFS, "-",		       "-" },
 };
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
 

@@ -6,10 +6,12 @@
 // are effective rights: what all levels together allow.
 //
 // Context of everything that changes (mm_map_ex, mm_unmap_ex, the four calls,
-// spaces): threads, with no lock held that an interrupt handler takes, and not
-// from a hook. Interrupts may be off only while no other thread can be inside
-// one of them (start-up). Everything that looks: any context, interrupts and
-// the time after a panic included, on any CPU, while others change.
+// making and ending spaces): threads that may sleep; no lock held that an
+// interrupt handler takes; not from a hook. They wait for each other, calling
+// mm_port_relax() with interrupts on; with interrupts or preemption off they may
+// only be called while no other thread can be inside one of them (start-up).
+// Everything that looks: any context, interrupts and the time after a panic
+// included, on any CPU, while others change.
 #pragma once
 
 #include <mm/mm.h>
