@@ -253,7 +253,8 @@ static void map_all_day(void *argument)
 SELFTEST(waiting_threads, "mm.tlb.waiting")
 {
 	volatile bool over = false;
-	struct thread *low = thread_create("maps", map_all_day, (void *)(uintptr_t)&over, THREAD_LOW);
+	struct thread *low = thread_create("maps", map_all_day, (void *)(uintptr_t)&over,
+					   THREAD_LOW);
 
 	ST_REQUIRE(low, "no thread");
 	for (unsigned i = 0; i < 60; i++) {
