@@ -4,9 +4,9 @@
 //	inspect-client rtt SOCKET NAME          round trips of mm.stat, one by one
 //	inspect-client pipeline SOCKET          requests per second, 64 on their way at once
 //	inspect-client dump SOCKET QMP          33,280 leaves in runs of 8 pages, and QEMU's `info
-//tlb` 	inspect-client delta SOCKET             bytes of watch records for one kmalloc 	inspect-client
-//rate SOCKET BARE_KB_S    bytes per second of long answers, against a bare loop's 	inspect-client
-//cost SOCKET              churn's operations with and without a watch at 10 Hz
+// tlb` 	inspect-client delta SOCKET             bytes of watch records for one kmalloc
+// inspect-client rate SOCKET BARE_KB_S    bytes per second of long answers, against a bare loop's
+// inspect-client cost SOCKET              churn's operations with and without a watch at 10 Hz
 #include <errno.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -300,30 +300,61 @@ static uint64_t kernel_us(struct line *line)
 	return t ? strtoull(t + 7, NULL, 10) : 0;
 }
 
-// Operations per second of guest time, over some seconds of it.
-static double churn_rate(struct line *line, unsigned seconds)
+// Operations per second of guest time, over some seconds; what the watch sends is read away.
+static double churn_rate(struct line *control, struct line *watching, unsigned seconds)
 {
-	uint64_t t0 = kernel_us(line), n0 = churn_operations(line), t1;
+	uint64_t t0 = kernel_us(control), n0 = churn_operations(control);
 	double end = now_s() + seconds;
 
 	while (now_s() < end)
-		line_next(line, 100);
-	uint64_t n1 = churn_operations(line);
-	t1 = kernel_us(line);
+		line_next(watching, 100);
+	uint64_t n1 = churn_operations(control), t1 = kernel_us(control);
 	return (double)(n1 - n0) * 1e6 / (double)(t1 - t0);
 }
 
-static int measure_cost(struct line *line)
+// Starts (or ends) churn at so many requests a second; 0: as many as it can.
+static void churn(struct line *control, const char *verb, const char *params)
 {
-	call(line, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"workload.start\",\"params\":"
-		   "{\"name\":\"churn\"}}\n");
-	double alone = churn_rate(line, 8);
-	call(line,
-	     "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"watch.start\",\"params\":{\"topics\":["
-	     "\"stat\",\"zones\",\"caches\",\"frames\",\"mappings\",\"events\",\"log\"],\"hz\":10}}"
-	     "\n");
-	double watched = churn_rate(line, 8);
-	printf("inspect.watch_cost\t%.2f\tpercent\t-\t-\n", (alone - watched) / alone * 100);
+	char request[200];
+
+	snprintf(request, sizeof(request),
+		 "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"workload.%s\",\"params\":"
+		 "{\"name\":\"churn\"%s}}\n",
+		 verb, params);
+	if (strstr(call(control, request), "\"error\""))
+		die(control->buffer);
+}
+
+static void cost_row(struct line *line, struct line *control, const char *name, const char *rate,
+		     const char *events)
+{
+	char request[256];
+
+	churn(control, "start", rate);
+	double alone = churn_rate(control, line, 6);
+	snprintf(request, sizeof(request),
+		 "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"watch.start\",\"params\":{\"topics\":"
+		 "[\"stat\",\"zones\",\"caches\",\"frames\",\"mappings\",\"log\"%s],\"hz\":10}}\n",
+		 events);
+	call(line, request);
+	uint64_t before = line->received_bytes;
+	double watched = churn_rate(control, line, 6);
+	if (alone <= 0 || line->received_bytes == before)
+		die("churn did nothing, or nothing was watched");
+	call(line, "{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"hello\"}\n"); // ends the watch
+	churn(control, "stop", "");
+	printf("inspect.watch_cost%s\t%.2f\tpercent\talone, operations/s\t%.0f\n", name,
+	       (alone - watched) / alone * 100, alone);
+}
+
+static int measure_cost(struct line *line, const char *control_path)
+{
+	struct line control;
+
+	line_open(&control, control_path);
+	cost_row(line, &control, "", "", ",\"events\"");
+	cost_row(line, &control, ".flat_out", ",\"params\":{\"rate\":0}", "");
+	cost_row(line, &control, ".flat_out_events", ",\"params\":{\"rate\":0}", ",\"events\"");
 	return 0;
 }
 
@@ -349,7 +380,7 @@ int main(int argc, char **argv)
 	if (!strcmp(what, "rate"))
 		return measure_rate(&line, more);
 	if (!strcmp(what, "cost"))
-		return measure_cost(&line);
+		return measure_cost(&line, more);
 	fprintf(stderr, "inspect-client: '%s' is none of rtt, pipeline, dump, delta, rate, cost\n",
 		what);
 	return 2;
