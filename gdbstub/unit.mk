@@ -45,3 +45,10 @@ gdbstub-fuzz-smoke.srcs  := gdbstub/test/test_fuzz_smoke.c gdbstub/test/fuzz_ses
 gdbstub-fuzz-smoke.libs  := -lcmocka
 
 TAP_TESTS += gdbstub/test/sessions.bats
+TAP_TESTS += tests/gdb/stub.bats tests/gdb/commands.bats
+
+# The GDB commands beside the kernel's file, under the name that GDB loads by itself too.
+$(BUILD)/vitrine-gdb.py: gdbstub/gdb/vitrine-gdb.py
+	$(Q)mkdir -p $(@D) && cp $< $@ && cp $< $(BUILD)/vitrine.elf-gdb.py
+	@echo "  GDB      add-auto-load-safe-path $(abspath $(BUILD))   (for ~/.config/gdb/gdbinit)"
+EXTRA_ALL += $(BUILD)/vitrine-gdb.py

@@ -35,7 +35,7 @@ def fail(text):
     raise gdb.GdbError(text)
 
 
-# ---- memory and types ---------------------------------------------------------------------------
+# ---- memory and types ----------------------------------------------------------------------------
 
 
 def read(address, size):
@@ -58,6 +58,15 @@ def symbol(name, source=None):
 
 def address_of(value):
     return int(value.address.cast(gdb.lookup_type("unsigned long")))
+
+
+def struct_type(name, near="mm_note_alloc"):
+    """A struct as the source file of function `near` knows it: names may occur twice."""
+    address = address_of(symbol(near))
+    try:
+        return gdb.lookup_type("struct " + name, gdb.block_for_pc(address))
+    except gdb.error:
+        fail("the symbols know no struct %s" % name)
 
 
 def field_format(kind):
@@ -137,7 +146,7 @@ def words_of(data):
     return struct.unpack("<%dQ" % (len(data) // 8), data)
 
 
-# ---- the memory manager -------------------------------------------------------------------------
+# ---- the memory manager --------------------------------------------------------------------------
 
 Frame = namedtuple("Frame", "zone state attr refs site birth_us head")
 Slab = namedtuple("Slab", "addr shift objects used live owner table")
@@ -157,7 +166,7 @@ class Kernel:
             "bits words frames pages word first_frame end_frame given returned shared failed",
         ).array(address_of(symbol("mm_zones")), self.zone_count())
         self.page_layout = Layout.of(
-            gdb.lookup_type("struct Page"),
+            struct_type("Page"),
             "frame attr refs run_frames granules site birth_us notes",
         )
         self.zone_cache, self.slab_cache, self.cpu_cache = {}, None, None
@@ -185,7 +194,7 @@ class Kernel:
         if self.cpu_cache is None:
             count = int(symbol("mm_cpu_limit"))
             pointers = words_of(read(address_of(symbol("mm_cpus")), 8 * count))
-            layout = Layout.of(gdb.lookup_type("struct mm_cpu"), "allocs frees frame")
+            layout = Layout.of(struct_type("mm_cpu"), "allocs frees frame")
             self.cpu_cache = [layout.one(p) for p in pointers if p]
         return self.cpu_cache
 
@@ -272,7 +281,7 @@ class Kernel:
         """Pages and bitmap words of a zone, read once."""
         if index not in self.zone_cache:
             zone = self.zones_at[index]
-            words = Layout.of(gdb.lookup_type("struct frame_word"), "free alloc slab kernel hint")
+            words = Layout.of(struct_type("frame_word"), "free alloc slab kernel hint")
             self.zone_cache[index] = (
                 self.page_layout.array(zone.pages, zone.bits) if zone.bits else [],
                 words.array(zone.word, zone.words) if zone.words else [],
@@ -437,7 +446,7 @@ class Kernel:
         notes = words_of(read(table + 8 * granule, 8))[0]
         if not notes:
             return None
-        layout = Layout.of(gdb.lookup_type("struct note"), "site requested birth_us")
+        layout = Layout.of(struct_type("note"), "site requested birth_us")
         note = layout.one(notes + layout.size * index)
         if not note.requested & NOTE_BORN:
             return None
@@ -482,7 +491,8 @@ class Kernel:
 
     def spaces(self):
         layout = Layout.of(
-            gdb.lookup_type("struct mm_space"), "id root active tables mapped_bytes name next"
+            struct_type("mm_space", "mm_space_current"),
+            "id root active tables mapped_bytes name next",
         )
         at, kernel_at = int(symbol("mm_spaces")["first"]), address_of(symbol("mm_kernel_space"))
         root, rows = current_root(), []
@@ -625,7 +635,7 @@ def log_lines(since):
 def threads():
     source = "kernel/core/thread.c"
     layout = Layout.of(
-        gdb.lookup_type("struct thread"),
+        struct_type("thread", "thread_visit"),
         "rsp id cpu state priority idle waiting_for all_next runtime_ns switched_in_ns switches "
         "name",
     )
@@ -650,7 +660,7 @@ def threads():
     return sorted(rows, key=lambda row: row["id"])
 
 
-# ---- answers: the result objects of the inspector -------------------------------------------------
+# ---- answers: the result objects of the inspector ------------------------------------------------
 
 
 def object_result(kernel, va):
@@ -812,7 +822,7 @@ class Check:
                 "gen": self.kernel.generation()}
 
 
-# ---- showing --------------------------------------------------------------------------------------
+# ---- showing -------------------------------------------------------------------------------------
 
 
 def compact(result):
@@ -843,7 +853,7 @@ def rows_of(items, *keys):
     table(list(keys), [[cell(item.get(key)) for key in keys] for item in items])
 
 
-# ---- commands -------------------------------------------------------------------------------------
+# ---- commands ------------------------------------------------------------------------------------
 
 
 def number(text):
@@ -1083,7 +1093,7 @@ class Threads(MMCommand):
                 "runtime_us", "switches")
 
 
-# ---- snapshots ------------------------------------------------------------------------------------
+# ---- snapshots -----------------------------------------------------------------------------------
 
 
 class Snapshot(gdb.Command):
@@ -1162,7 +1172,7 @@ def all_mappings(kernel):
     return added
 
 
-# ---- semantic breakpoints -------------------------------------------------------------------------
+# ---- semantic breakpoints ------------------------------------------------------------------------
 
 
 class FreeFramesBelow(gdb.Breakpoint):
@@ -1284,7 +1294,7 @@ The first three each need a debug register (two for an object that another CPU m
         AllocationFrom(number(what))
 
 
-# ---- convenience functions --------------------------------------------------------------------------
+# ---- convenience functions -----------------------------------------------------------------------
 
 
 class Function(gdb.Function):
@@ -1299,8 +1309,8 @@ class Function(gdb.Function):
         return self.call(Kernel(), int(argument.cast(gdb.lookup_type("unsigned long"))) & LAST)
 
 
-def pointer(address, kind="void"):
-    return gdb.Value(address).cast(gdb.lookup_type(kind).pointer())
+def pointer(address, kind=None):
+    return gdb.Value(address).cast((kind or gdb.lookup_type("void")).pointer())
 
 
 def frame_function(kernel, pa):
@@ -1308,7 +1318,7 @@ def frame_function(kernel, pa):
     if where is None:
         fail("no zone holds the frame at physical 0x%x" % pa)
     zone, bit = where
-    return pointer(kernel.zones_at[zone].pages + bit * kernel.page_layout.size, "struct Page")
+    return pointer(kernel.zones_at[zone].pages + bit * kernel.page_layout.size, struct_type("Page"))
 
 
 def phys_function(kernel, va):
@@ -1335,7 +1345,7 @@ def object_function(kernel, va):
     return pointer(found[2])
 
 
-# ---- pretty-printers --------------------------------------------------------------------------------
+# ---- pretty-printers -----------------------------------------------------------------------------
 
 
 class AddressPrinter:

@@ -1,0 +1,233 @@
+#!/usr/bin/env bats
+# GDB and LLDB on the kernel's own stub over COM3, while churn runs.
+
+load kernel.bash
+
+setup_file() {
+	go_home
+	needs gdb qemu-system-x86_64
+	start_kernel gdb-stub 'directmap=1G workload=mixed,churn trace=on inspect=full'
+}
+
+teardown_file() {
+	go_home
+	stop_kernel gdb-stub
+}
+
+setup() {
+	go_home
+	kernel_dir=$BUILD/run/gdb-stub
+}
+
+@test "attach, registers, threads, bad addresses" {
+	cat >"$BATS_TEST_TMPDIR/bad.py" <<-'END'
+		import gdb
+		for address in (0, 0x1000, 0x7fffffffffff, 0x800000000000,
+		                0xffffc20000000000, 0xffffffffffffffff):
+		    try:
+		        gdb.selected_inferior().read_memory(address, 1)
+		        print('readable', hex(address))
+		    except gdb.MemoryError:
+		        print('refused', hex(address))
+	END
+	gdb_on gdb.sock -ex 'info registers rip cr0 cr3 cr4 efer gs_base' -ex 'info threads' \
+		-ex 'p/x $cs' -ex "source $BATS_TEST_TMPDIR/bad.py"
+	has 'cr0 .*\[ .*PE.* WP .*PG \]'
+	has 'efer .*LMA'
+	has '\* [0-9]+ +Thread [0-9]+ "[a-z]+" \(running\)'
+	has '"reaper" \(waiting: reaper\)'
+	has '\$1 = 0x8$'
+	[ "$(grep -c '^refused' <<<"$output")" -eq 6 ]
+}
+
+@test "breakpoint, backtrace, finish, step, next, watch, access watch" {
+	gdb_on gdb.sock -ex 'tbreak workload_alloc' -ex continue -ex bt -ex finish -ex next -ex stepi \
+		-ex delete -ex 'watch mm_zones[1].given' -ex continue -ex delete \
+		-ex 'awatch mm_zones[1].given' -ex continue -ex continue
+	has 'hit Temporary breakpoint 1, .*workload_alloc'
+	has '#1 .* in '
+	has 'Value returned is'
+	has 'Old value = '
+	has 'hit Hardware access \(read/write\) watchpoint 3'
+}
+
+@test "hardware breakpoint, and refusals on the stub's own path" {
+	gdb_on gdb.sock -ex 'hbreak workload_alloc' -ex continue -ex 'x/1i $pc'
+	has 'hit Breakpoint 1, .*workload_alloc'
+	run timeout 60 gdb -nx -batch -ex "file $BUILD/vitrine.elf" \
+		-ex "target remote $kernel_dir/gdb.sock" -ex 'break gdbstub_stopped' -ex continue
+	[[ $output == *"Cannot insert breakpoint 1"* ]]
+}
+
+@test "Ctrl-C stops the running kernel in the interrupted code" {
+	cat >"$BATS_TEST_TMPDIR/c.py" <<-'END'
+		import gdb, os, signal, threading, time
+		def interrupt():
+		    time.sleep(1)
+		    os.kill(os.getpid(), signal.SIGINT)
+		threading.Thread(target=interrupt).start()
+		gdb.execute('continue')
+		gdb.execute('bt')
+	END
+	gdb_on gdb.sock -ex "source $BATS_TEST_TMPDIR/c.py"
+	has 'SIGINT'
+	has_not 'on_byte|line_interrupt|uart_'
+}
+
+@test "single steps through interrupts on and off stay in the code" {
+	# A hundred instructions of a thread: none of a handler.
+	gdb_on gdb.sock -ex 'break workload_alloc' -ex continue -ex delete \
+		-ex 'python names = set()' \
+		-ex 'python for _ in range(100): gdb.execute("stepi", to_string=True); names.add(gdb.selected_frame().older() and gdb.selected_frame().name())' \
+		-ex 'python print(sorted(str(n) for n in names))'
+	has_not 'dispatch_interrupt|trap_common|on_line|time_interrupt'
+	has "'workload_alloc'"
+}
+
+@test "memory: write and read back 64 KiB, search, compare sections by CRC" {
+	cat >"$BATS_TEST_TMPDIR/memory.py" <<-'END'
+		import gdb, json, os
+		got = json.loads(gdb.execute('monitor mm.kmalloc 65536', to_string=True))
+		at, data = int(got['addr'], 16), os.urandom(65536)
+		inferior = gdb.selected_inferior()
+		inferior.write_memory(at, data)
+		print('same', bytes(inferior.read_memory(at, 65536)) == data)
+		print('found', hex(inferior.search_memory(at, 65536, data[40000:40020]) - at))
+		gdb.execute('monitor mm.kfree ' + got['addr'])
+	END
+	# GDB compares at load addresses, which are physical.
+	gdb_on gdb.sock -ex "source $BATS_TEST_TMPDIR/memory.py" \
+		-ex 'maintenance packet Qqemu.PhyMemMode:1' -ex 'compare-sections .rodata' \
+		-ex 'maintenance packet Qqemu.PhyMemMode:0'
+	has '^same True'
+	has '^found 0x9c40'
+	has 'Section .rodata, .* matched'
+}
+
+@test "physical memory through Qqemu.PhyMemMode" {
+	gdb_on gdb.sock -ex 'x/2gx $virt(0x1000000)' -ex 'maintenance packet Qqemu.PhyMemMode:1' \
+		-ex 'x/2gx 0x1000000' -ex 'maintenance packet Qqemu.PhyMemMode:0'
+	[ "$(grep -oE ':.*0x[0-9a-f]{16}.*0x[0-9a-f]{16}' <<<"$output" | sort -u | wc -l)" -eq 1 ]
+}
+
+@test "next over a loop of 100 rounds: at most 12 round trips; stepi: at most 3" {
+	cat >"$BATS_TEST_TMPDIR/trips.py" <<-'END'
+		import gdb, json
+		at = json.loads(gdb.execute('monitor mm.kmalloc 128', to_string=True))['addr']
+		gdb.execute('stepi')
+		print('STEPI')
+		gdb.execute('set debug remote 1')
+		gdb.execute('stepi')
+		gdb.execute('set debug remote 0')
+		print('STEPPED')
+		registers = 'rip rsp rbp rdi rsi rax rcx rdx r8 r9 r10 r11'.split()
+		saved = {r: int(gdb.parse_and_eval('(unsigned long)$' + r)) for r in registers}
+		gdb.selected_inferior().write_memory(int(at, 16), b'x' * 100 + b'\0')
+		# A copy of 100 bytes by REP MOVSB: a loop of one line, up to the loop itself.
+		for register, value in {'rdi': int(at, 16), 'rsi': int(at, 16), 'rdx': 100}.items():
+		    gdb.execute('set $%s = %d' % (register, value))
+		gdb.execute('set $rip = copy_with_recovery')
+		while bytes(gdb.selected_inferior().read_memory(gdb.selected_frame().pc(), 2)) != b'\xf3\xa4':
+		    gdb.execute('stepi', to_string=True)
+		print('rounds to go', gdb.parse_and_eval('$rcx'))
+		print('NEXT')
+		gdb.execute('set debug remote 1')
+		gdb.execute('next')
+		gdb.execute('set debug remote 0')
+		print('rounds left', gdb.parse_and_eval('$rcx'))
+		for register, value in saved.items():
+		    gdb.execute('set $%s = %d' % (register, value))
+	END
+	gdb_on gdb.sock -ex "source $BATS_TEST_TMPDIR/trips.py"
+	nexts=$(sed '1,/^NEXT/d;/^rounds left/,$d' <<<"$output" | grep -c 'Sending packet')
+	steps=$(sed '1,/^STEPI/d;/^STEPPED/,$d' <<<"$output" | grep -c 'Sending packet')
+	echo "next: $nexts round trips, stepi: $steps"
+	has 'rounds to go 100'
+	has 'rounds left 0'
+	[ "$nexts" -ge 1 ]
+	[ "$nexts" -le 12 ]
+	[ "$steps" -le 3 ]
+}
+
+@test "monitor answers as the inspector, and refuses nonsense" {
+	gdb_on gdb.sock -ex 'monitor help' -ex 'monitor mm.stat' -ex 'monitor mm.frames {"limit":2}'
+	has '^\{"total":[0-9]+,"used"'
+	has '"runs":\['
+	has 'rpc \{JSON\}'
+	run timeout 60 gdb -nx -batch -ex "target remote $kernel_dir/gdb.sock" -ex 'monitor mm.stta'
+	[[ $output == *mm.stat* ]]
+}
+
+@test "detach and reattach 100 times; killed in mid-session; nothing is left behind" {
+	cat >"$BATS_TEST_TMPDIR/again.py" <<-END
+		import gdb
+		for i in range(100):
+		    if i:
+		        gdb.execute('target remote $kernel_dir/gdb.sock')
+		    if i % 10 == 0:
+		        gdb.execute('tbreak workload_alloc')
+		        gdb.execute('continue')
+		    gdb.execute('detach')
+		print('rounds', i + 1)
+	END
+	gdb_on gdb.sock -ex "source $BATS_TEST_TMPDIR/again.py"
+	has 'rounds 100'
+	timeout 30 gdb -nx -batch -ex "file $BUILD/vitrine.elf" -ex "target remote $kernel_dir/gdb.sock" \
+		-ex 'break workload_alloc' -ex continue -ex 'shell kill -9 $PPID' >/dev/null 2>&1 || true
+	byte=$(gdb -nx -batch -ex "file $BUILD/vitrine.elf" -ex 'x/1bx &workload_alloc' | cut -f 2)
+	gdb_on gdb.sock -ex 'x/1bx &workload_alloc' -ex 'mm check'
+	has "<workload_alloc>:.$byte"
+	has 'all is well'
+}
+
+@test "LLDB: attach, registers, break, step, watch, memory, detach" {
+	needs lldb socat
+	port=$((21000 + $$ % 20000))
+	socat "TCP-LISTEN:$port,bind=127.0.0.1,reuseaddr" "UNIX-CONNECT:$kernel_dir/gdb.sock" 3>&- &
+	sleep 0.5
+	cat >"$BATS_TEST_TMPDIR/s.lldb" <<-END
+		gdb-remote $port
+		register read rip cr3 efer
+		thread list
+		breakpoint set -n workload_alloc
+		continue
+		bt
+		thread step-inst
+		thread step-over
+		breakpoint delete -f
+		watchpoint set expression -w write -- &mm_gen_extra
+		watchpoint delete -f
+		memory read -f x -s 8 -c 2 &mm_machine
+		memory region &mm_machine
+		process plugin packet monitor why
+		detach
+		quit
+	END
+	run timeout 100 lldb -x --batch -s "$BATS_TEST_TMPDIR/s.lldb" "$BUILD/vitrine.elf"
+	echo "$output"
+	has 'stop reason = breakpoint 1.1'
+	has 'workload_alloc'
+	has 'stop reason = instruction step into'
+	has 'Watchpoint created'
+	has '\) rw-'
+	has 'Process 1 detached'
+}
+
+@test "sys.break from the inspector enters the stub" {
+	cat >"$BATS_TEST_TMPDIR/break.py" <<-END
+		import gdb, socket, threading, time
+		def ask():
+		    time.sleep(1)
+		    line = socket.socket(socket.AF_UNIX)
+		    line.connect('$kernel_dir/inspect-uart.sock')
+		    line.sendall(b'{"jsonrpc":"2.0","id":1,"method":"sys.break"}\n')
+		    time.sleep(3)
+		threading.Thread(target=ask, daemon=True).start()
+		gdb.execute('continue')
+		gdb.execute('bt')
+	END
+	gdb_on gdb.sock -ex "source $BATS_TEST_TMPDIR/break.py" -ex 'monitor why'
+	has 'SIGTRAP'
+	has 'port_gdbstub_break'
+	has '^sys.break'
+}
