@@ -345,6 +345,18 @@ enum mm_status mm_note_alloc(uint64_t object, unsigned long requested, gfp_t gfp
 	return status;
 }
 
+void mm_note_forget(uint64_t object)
+{
+	struct slab *slab = mm_slab_of(object);
+	struct note *notes;
+
+	mm_lock(&slab->lock);
+	notes = notes_of(slab);
+	if (notes)
+		notes[(object - slab->start) >> slab->shift] = (struct note){0};
+	mm_unlock(&slab->lock);
+}
+
 enum mm_status mm_note_verify(const struct slot *slot, unsigned switches)
 {
 	const struct note *notes = notes_of(slot->slab);

@@ -688,6 +688,8 @@ void *mm_own_alloc(unsigned long size)
 	mm_irq_t irq = mm_port_irq_save();
 	uint64_t object = object_take(mm_port_cpu(), class_for(size));
 
+	if (object && mm_peek(mm_flags) & MM_SWITCH_NOTES)
+		mm_note_forget(object);
 	mm_port_irq_restore(irq);
 	return (void *)(uintptr_t)object;
 }

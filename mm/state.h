@@ -317,6 +317,8 @@ struct note {
 // MM_ERR_POISON. Interrupts off, no lock.
 enum mm_status mm_note_alloc(uint64_t object, unsigned long requested, gfp_t gfp, uint64_t site,
 			     unsigned switches);
+// mm took an object for itself: what the switches knew about it is over.
+void mm_note_forget(uint64_t object);
 // Before an object becomes free, slab->lock held: MM_OK or MM_ERR_REDZONE.
 enum mm_status mm_note_verify(const struct slot *slot, unsigned switches);
 void mm_note_free(const struct slot *slot, uint64_t site, unsigned switches);

@@ -71,3 +71,21 @@ mm-slab.kind := test
 mm-slab.units := mm
 mm-slab.srcs := mm/test/test_slab.c $(mm.host)
 mm-slab.libs := -lcmocka
+
+PROGS += mm-debug
+mm-debug.kind := test
+mm-debug.units := mm
+mm-debug.srcs := mm/test/test_debug.c $(mm.host)
+mm-debug.libs := -lcmocka
+
+PROGS += mm-random
+mm-random.kind := test
+mm-random.units := mm
+mm-random.srcs := mm/test/test_random.c mm/test/ops.c $(mm.host)
+
+PROGS += mm-threads
+mm-threads.kind := test
+mm-threads.flavor := tsan
+mm-threads.units := mm
+mm-threads.srcs := mm/test/test_threads.c $(mm.host)
+mm-threads.libs := -lcmocka -lpthread
