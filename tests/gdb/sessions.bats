@@ -1,0 +1,117 @@
+#!/usr/bin/env bats
+# The sessions of docs/debugging.md, as told there, and ways into the stub that need a kernel each.
+
+load kernel.bash
+
+setup() {
+	go_home
+	needs gdb qemu-system-x86_64
+	kernel=gdb-session-$BATS_TEST_NUMBER
+}
+
+teardown() {
+	go_home
+	stop_kernel "$kernel"
+}
+
+@test "a leak is found: sites, objects, and who allocates" {
+	start_kernel "$kernel" 'workload=leak trace=on'
+	sleep 1
+	cat >"$BATS_TEST_TMPDIR/leak.py" <<-'END'
+		import gdb, json
+		def ask(command):
+		    return json.loads(gdb.execute(command + ' -json', to_string=True))
+		before = [s for s in ask('mm sites')['sites'] if s['symbol'].startswith('leak')][0]
+		gdb.execute('mm break-when alloc ' + before['addr'])
+		for _ in range(3):
+		    gdb.execute('continue')
+		after = [s for s in ask('mm sites')['sites'] if s['addr'] == before['addr']][0]
+		print('grew', after['live_objects'] > before['live_objects'], 'freed', after['frees'])
+		gdb.execute('bt 4')
+	END
+	gdb_on gdb.sock -ex 'mm sites' -ex "source $BATS_TEST_TMPDIR/leak.py"
+	has 'live_bytes +live_objects'
+	has '^grew True freed 0'
+	has 'leak\.c'
+}
+
+@test "a double free is caught at the culprit" {
+	start_kernel "$kernel" 'workload=churn trace=on panic=wait'
+	cat >"$BATS_TEST_TMPDIR/double.py" <<-'END'
+		import gdb
+		# The bug: some caller frees again what was freed just before.
+		gdb.execute('tbreak kfree')
+		gdb.execute('continue')
+		victim = int(gdb.parse_and_eval('(unsigned long)$rdi'))
+		gdb.execute('mm object %d' % victim)
+		gdb.execute('finish')
+		gdb.execute('tbreak kfree')
+		gdb.execute('continue')
+		gdb.execute('set $rdi = %d' % victim)
+		gdb.execute('continue')
+		print('victim', hex(victim))
+		gdb.execute('monitor why')
+		gdb.execute('bt')
+		gdb.execute('mm object %d' % victim)
+		gdb.execute('mm check')
+	END
+	gdb_on gdb.sock -ex "source $BATS_TEST_TMPDIR/double.py"
+	has 'SIGABRT'
+	victim=$(sed -n 's/^victim //p' <<<"$output")
+	has "kfree\\($victim\\): .*(double free|already free)"
+	has 'in release .*churn.c:'
+	has "^$victim: slab .* free"
+	has 'all is well'
+}
+
+@test "a wrong mapping is explained, and caught when it changes" {
+	start_kernel "$kernel" 'workload=none inspect=full'
+	gdb_on gdb.sock -ex 'monitor mm.alloc_pages ZONE_NORMAL 1' \
+		-ex 'monitor mm.map va=0xffffc00000000000 pa=0x3a000000 len=8192 flags=wx use4k=true' \
+		-ex 'mm translate 0xffffc00000001000' -ex 'mm rmap 0x3a001000' \
+		-ex 'mm break-when mapping 0xffffc00000001000' \
+		-ex 'monitor mm.unmap 0xffffc00000001000 4096' -ex 'mm translate 0xffffc00000001000'
+	has '-> 0x3a001000, page of 4096 B, wx----'
+	has '0 +0xffffc00000001000 +0x3a001000'
+	has 'not mapped'
+}
+
+@test "a dead kernel is read: fault, panic, reattach" {
+	start_kernel "$kernel" 'workload=churn panic=wait'
+	gdb_on gdb.sock -ex 'tbreak workload_alloc' -ex continue -ex 'set $rip = 0x10' -ex continue \
+		-ex 'monitor why' -ex continue -ex 'monitor why' -ex 'mm check' -ex 'mm log' -ex detach
+	has 'SIGSEGV'
+	has 'page fault: the kernel tried to execute 0x10'
+	has 'SIGABRT'
+	has 'all is well'
+	has 'panic: '
+	gdb_on gdb.sock -ex bt -ex 'monitor mm.stat' -ex 'mm threads'
+	has '^\{"total"'
+	has 'churn'
+}
+
+@test "gdbwait: the kernel waits for the debugger before its workloads start" {
+	start_kernel "$kernel" 'gdbwait workload=churn'
+	grep -q 'waiting for a debugger' "$kernel_dir/console.log"
+	gdb_on gdb.sock -ex 'bt' -ex 'break workload_start' -ex continue -ex 'info threads'
+	has 'port_gdbstub_init'
+	has 'hit Breakpoint 1, .*workload_start'
+}
+
+@test "serial=mux: GDB over the console's line" {
+	start_kernel "$kernel" 'serial=mux workload=churn'
+	gdb_on console.sock -ex 'info registers cr0' -ex 'break workload_alloc' -ex continue -ex bt \
+		-ex 'monitor mm.stat'
+	has 'hit Breakpoint 1, .*workload_alloc'
+	has '^\{"total"'
+}
+
+@test "kill powers the machine off" {
+	start_kernel "$kernel" 'workload=none'
+	run timeout 60 gdb -nx -batch -iex 'set confirm off' -ex "target remote $kernel_dir/gdb.sock" -ex kill
+	for _ in $(seq 100); do
+		[ -e "$kernel_dir/pid" ] || break
+		sleep 0.05
+	done
+	[ ! -e "$kernel_dir/pid" ]
+}
