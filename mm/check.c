@@ -24,6 +24,70 @@ static void expect(mm_checker_t *checker, bool holds, const char *what, uint64_t
 		mm_check_fault(checker, what, a, b);
 }
 
+// One look at everything of a kind. What is guarded by a lock is judged at once.
+// What spans several structures can be half way on another CPU at this moment: it
+// is only counted at first, and judged when it stays wrong while nothing moves.
+struct pass {
+	mm_checker_t *checker; // for what is judged at once
+	mm_checker_t *judge;   // for the rest; NULL: count only
+	uint64_t doubts;
+};
+
+static void settle(struct pass *pass, bool holds, const char *what, uint64_t a, uint64_t b)
+{
+	if (holds)
+		return;
+	pass->doubts++;
+	if (pass->judge)
+		mm_check_fault(pass->judge, what, a, b);
+}
+
+#define PATIENCE_US    20000 // long enough for any CPU to end what it began
+#define PATIENCE_LOOKS 32    // without a change of mm_generation()
+#define LOOKS_LIMIT    4096
+
+// Looks until there is no doubt (true), or nothing has moved for so long that the
+// doubts are faults (false). Where CPUs never rest, doubts stay doubts (true).
+static bool doubts_end(void (*look)(struct pass *pass))
+{
+	uint64_t before = mm_generation();
+	uint64_t since = mm_port_clock_us();
+	unsigned still = 0;
+
+	for (unsigned i = 0; i < LOOKS_LIMIT; i++) {
+		mm_checker_t silent = {0};
+		struct pass pass = {.checker = &silent};
+		uint64_t now;
+
+		mm_port_relax();
+		look(&pass);
+		if (!pass.doubts)
+			return true;
+		now = mm_generation();
+		still++;
+		if (now != before) {
+			still = 0;
+			since = mm_port_clock_us();
+		}
+		before = now;
+		if (still >= PATIENCE_LOOKS && mm_port_clock_us() - since >= PATIENCE_US)
+			return false;
+	}
+	return still < PATIENCE_LOOKS;
+}
+
+static void look_patiently(mm_checker_t *checker, void (*look)(struct pass *pass))
+{
+	mm_checker_t silent = {0};
+	struct pass pass = {.checker = checker};
+
+	look(&pass);
+	if (!pass.doubts || doubts_end(look))
+		return;
+	pass = (struct pass){.checker = &silent, .judge = checker};
+	look(&pass);
+}
+
 // --- frames -------------------------------------------------------------------
 static unsigned bits_in(uint64_t word)
 {
@@ -79,7 +143,7 @@ struct frame_sums {
 };
 
 // Runs must tile the allocated frames exactly.
-static void check_runs(mm_checker_t *checker, const struct zone *zone, struct frame_sums *sums)
+static void check_runs(struct pass *pass, const struct zone *zone, struct frame_sums *sums)
 {
 	uint32_t covered_to = 0;
 
@@ -89,20 +153,20 @@ static void check_runs(mm_checker_t *checker, const struct zone *zone, struct fr
 		bool allocated = mm_peek(word->alloc) >> (bit % 64) & 1;
 		unsigned run = mm_peek(page->run_frames);
 
-		expect(checker, allocated == (run > 1 || bit < covered_to),
+		settle(pass, allocated == (run > 1 || bit < covered_to),
 		       "frames: allocated bit and runs differ at frame", page->frame, run);
-		expect(checker, !run || bit >= covered_to, "frames: runs overlap at frame",
+		settle(pass, !run || bit >= covered_to, "frames: runs overlap at frame",
 		       page->frame, run);
-		expect(checker, run || !page->refs, "frames: references without a run at frame",
-		       page->frame, page->refs);
+		settle(pass, run || !mm_peek(page->refs),
+		       "frames: references without a run at frame", page->frame, run);
 		if (!run)
 			continue;
 		covered_to = bit + run;
 		sums->alloc += run;
-		if (page->attr & PAGE_SHARED)
+		if (mm_peek(page->attr) & PAGE_SHARED)
 			sums->shared += run;
 	}
-	expect(checker, covered_to <= zone->bits, "frames: a run leaves its zone", covered_to,
+	settle(pass, covered_to <= zone->bits, "frames: a run leaves its zone", covered_to,
 	       zone->bits);
 }
 
@@ -118,47 +182,35 @@ static uint64_t cached_frames(const struct zone *zone)
 	return cached;
 }
 
-static void check_zone(mm_checker_t *checker, struct zone *zone)
+static void check_zone(struct pass *pass, struct zone *zone)
 {
-	uint64_t before = mm_generation();
 	mm_irq_t irq = mm_lock_irq(&zone->lock);
-	uint64_t found = checker->report.faults;
-	mm_fault_fn fault = checker->fault;
 	struct frame_sums sums = {0};
+	uint64_t taken, shared;
 
 	for (uint32_t index = 0; index < zone->words; index++) {
-		check_word(checker, zone, index);
+		check_word(pass->checker, zone, index);
 		sums.free += bits_in(zone->word[index].free);
 		sums.slab += bits_in(mm_peek(zone->word[index].slab));
 		sums.kernel += bits_in(zone->word[index].kernel);
 	}
-	check_buckets(checker, zone);
-	// Single frames come and go without the lock: what spans them is judged
-	// only if nothing moved meanwhile.
-	checker->fault = NULL;
-	check_runs(checker, zone, &sums);
-	checker->fault = fault;
-	if (mm_generation() == before) {
-		if (checker->report.faults != found) {
-			struct frame_sums again = {0};
-
-			checker->report.faults = found;
-			check_runs(checker, zone, &again);
-		}
-		expect(checker, mm_zone_taken(zone) == sums.alloc + sums.slab + sums.kernel,
-		       "frames: count of taken frames", mm_zone_taken(zone),
-		       sums.alloc + sums.slab + sums.kernel);
-		expect(checker, zone->shared == sums.shared, "frames: count of shared frames",
-		       zone->shared, sums.shared);
-		expect(checker,
-		       zone->frames == sums.free + cached_frames(zone) + mm_zone_taken(zone),
-		       "frames: free and taken frames are not all frames", zone->frames,
-		       sums.free + cached_frames(zone) + mm_zone_taken(zone));
-	} else {
-		checker->report.faults = found;
-	}
-	checker->report.frames += zone->frames;
+	check_buckets(pass->checker, zone);
+	check_runs(pass, zone, &sums);
+	taken = mm_zone_taken(zone);
+	shared = mm_peek(zone->shared);
+	settle(pass, taken == sums.alloc + sums.slab + sums.kernel, "frames: count of taken frames",
+	       taken, sums.alloc + sums.slab + sums.kernel);
+	settle(pass, shared == sums.shared, "frames: count of shared frames", shared, sums.shared);
+	settle(pass, zone->frames == sums.free + cached_frames(zone) + taken,
+	       "frames: free and taken frames are not all frames", zone->frames,
+	       sums.free + cached_frames(zone) + taken);
 	mm_unlock_irq(&zone->lock, irq);
+}
+
+static void check_zones(struct pass *pass)
+{
+	for (int zone = 0; zone < ZONE_COUNT; zone++)
+		check_zone(pass, &mm_zones[zone]);
 }
 
 // --- slabs --------------------------------------------------------------------
@@ -170,24 +222,25 @@ struct slab_sums {
 	uint64_t frames;
 };
 
-static void check_listed(mm_checker_t *checker, const struct slab *slab, unsigned live)
+// slab->lock held, but the list belongs to the class: a slab may be on its way.
+static void check_listed(struct pass *pass, const struct slab *slab, unsigned live)
 {
 	bool partial = live && live < mm_slab_objects(slab);
 
-	expect(checker, slab->used == live, "slab: count of used objects of an unowned slab",
+	expect(pass->checker, slab->used == live, "slab: count of used objects of an unowned slab",
 	       slab->start, slab->used);
-	expect(checker, slab->listed == partial,
-	       "slab: on the partial list and should not be, or the reverse", slab->start,
-	       slab->listed);
-	expect(checker, live, "slab: empty and owned by nobody", slab->start, live);
+	settle(pass, mm_peek(slab->listed) == partial,
+	       "slab: on the partial list and should not be, or the reverse", slab->start, live);
+	settle(pass, live, "slab: empty and owned by nobody", slab->start, live);
 }
 
 // slab->lock held.
-static void check_slab(mm_checker_t *checker, const struct slab *slab, struct slab_sums *sums)
+static void check_slab(struct pass *pass, const struct slab *slab, struct slab_sums *sums)
 {
 	const uint64_t *remote = mm_remote_bits(slab);
 	unsigned objects = mm_slab_objects(slab);
 	uint64_t valid = objects >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << objects) - 1;
+	mm_checker_t *checker = pass->checker;
 	unsigned live = 0;
 
 	for (unsigned i = 0; i < mm_slab_words(slab); i++) {
@@ -195,7 +248,7 @@ static void check_slab(mm_checker_t *checker, const struct slab *slab, struct sl
 
 		expect(checker, !((free | came) & ~valid), "slab: bits beyond the last object",
 		       slab->start, free | came);
-		expect(checker, !(free & came), "slab: an object freed on both sides", slab->start,
+		settle(pass, !(free & came), "slab: an object freed on both sides", slab->start,
 		       free & came);
 		expect(checker, !came || MM_OWNER_CPU(slab->owner),
 		       "slab: remote bits without an owner", slab->start, came);
@@ -206,15 +259,14 @@ static void check_slab(mm_checker_t *checker, const struct slab *slab, struct sl
 	expect(checker, !(slab->start & ((MM_GRANULE_SIZE << mm_slab_order(slab)) - 1)),
 	       "slab: not aligned to its size", slab->start, slab->shift);
 	if (!MM_OWNER_CPU(slab->owner))
-		check_listed(checker, slab, live);
+		check_listed(pass, slab, live);
 	sums->live[slab->cls] += live;
 	sums->slabs[slab->cls]++;
-	sums->listed[slab->cls] += slab->listed;
-	checker->report.objects += objects;
+	sums->listed[slab->cls] += mm_peek(slab->listed);
 }
 
 // One granule of a slab frame; the pool must agree about being free.
-static unsigned check_granule(mm_checker_t *checker, struct Page *page, unsigned granule,
+static unsigned check_granule(struct pass *pass, struct Page *page, unsigned granule,
 			      struct slab_sums *sums)
 {
 	uint64_t address = mm_page_to_virt(page).value + granule * MM_GRANULE_SIZE;
@@ -223,14 +275,14 @@ static unsigned check_granule(mm_checker_t *checker, struct Page *page, unsigned
 	unsigned span = 1;
 
 	mm_lock(&slab->lock);
-	expect(checker, pool_free == (slab->state == SLAB_NONE),
+	settle(pass, pool_free == (slab->state == SLAB_NONE),
 	       "pool: free granule in use, or used granule free", address, slab->state);
-	expect(checker, slab->state != SLAB_BODY, "pool: body of a slab without its head", address,
+	settle(pass, slab->state != SLAB_BODY, "pool: body of a slab without its head", address,
 	       slab->start);
-	expect(checker, slab->state == SLAB_NONE || slab->start == address,
+	settle(pass, slab->state == SLAB_NONE || slab->start == address,
 	       "pool: descriptor belongs to another address", address, slab->start);
 	if (slab->state == SLAB_HEAD) {
-		check_slab(checker, slab, sums);
+		check_slab(pass, slab, sums);
 		span = 1u << mm_slab_order(slab);
 	}
 	sums->cells += slab->state == SLAB_CELLS;
@@ -238,27 +290,28 @@ static unsigned check_granule(mm_checker_t *checker, struct Page *page, unsigned
 	for (unsigned i = 1; i < span && granule + i < MM_FRAME_GRANULES; i++) {
 		const struct slab *body = mm_slab_of(address + i * MM_GRANULE_SIZE);
 
-		expect(checker,
-		       mm_peek(body->state) == SLAB_BODY && mm_peek(body->start) == address,
+		settle(pass, mm_peek(body->state) == SLAB_BODY && mm_peek(body->start) == address,
 		       "pool: hole in a slab", address, i);
-		expect(checker, !(mm_peek(page->granules) >> (granule + i) & 1),
+		settle(pass, !(mm_peek(page->granules) >> (granule + i) & 1),
 		       "pool: granule inside a slab is free", address, i);
 	}
 	return span;
 }
 
-static void check_frame_of_slabs(mm_checker_t *checker, struct Page *page, struct slab_sums *sums)
+static void check_frame_of_slabs(struct pass *pass, struct Page *page, struct slab_sums *sums)
 {
 	mm_irq_t irq = mm_port_irq_save();
 
 	for (unsigned granule = 0; granule < MM_FRAME_GRANULES;)
-		granule += check_granule(checker, page, granule, sums);
+		granule += check_granule(pass, page, granule, sums);
 	sums->frames++;
 	mm_port_irq_restore(irq);
 }
 
-static void check_pool(mm_checker_t *checker, const struct slab_sums *sums)
+static void check_pool(struct pass *pass, const struct slab_sums *sums)
 {
+	mm_irq_t irq = mm_lock_irq(&mm_pool.lock);
+	mm_checker_t *checker = pass->checker;
 	uint64_t listed = 0, idle = 0;
 
 	for (unsigned order = 0; order < 6; order++) {
@@ -277,18 +330,21 @@ static void check_pool(mm_checker_t *checker, const struct slab_sums *sums)
 	}
 	expect(checker, idle == mm_pool.idle && idle <= 1, "pool: count of idle frames",
 	       mm_pool.idle, idle);
-	expect(checker, mm_pool.frames == sums->frames, "pool: count of frames", mm_pool.frames,
-	       sums->frames);
-	expect(checker, mm_pool.cells == sums->cells, "pool: granules of cells", mm_pool.cells,
-	       sums->cells);
+	settle(pass, mm_peek(mm_pool.frames) == sums->frames, "pool: count of frames",
+	       mm_peek(mm_pool.frames), sums->frames);
+	settle(pass, mm_peek(mm_pool.cells) == sums->cells, "pool: granules of cells",
+	       mm_peek(mm_pool.cells), sums->cells);
+	mm_unlock_irq(&mm_pool.lock, irq);
 }
 
-static uint64_t list_length(const struct size_class *class)
+static uint64_t list_length(struct size_class *class)
 {
+	mm_irq_t irq = mm_lock_irq(&class->lock);
 	uint64_t length = 0;
 
 	for (uint32_t at = class->head; at != MM_NIL && length < UINT32_MAX; at = mm_slabs[at].next)
 		length++;
+	mm_unlock_irq(&class->lock, irq);
 	return length;
 }
 
@@ -306,63 +362,51 @@ static uint64_t class_used(unsigned cls)
 	return used;
 }
 
-static void check_class(mm_checker_t *checker, unsigned cls, const struct slab_sums *sums)
+static void check_class(struct pass *pass, unsigned cls, const struct slab_sums *sums)
 {
-	const struct size_class *class = &mm_classes[cls];
+	struct size_class *class = &mm_classes[cls];
+	uint64_t slabs = mm_peek(class->slabs);
 
-	expect(checker, class->slabs == sums->slabs[cls], "class: count of slabs", cls,
-	       class->slabs);
-	expect(checker, list_length(class) == sums->listed[cls], "class: partial list", cls,
+	settle(pass, slabs == sums->slabs[cls], "class: count of slabs", cls, slabs);
+	settle(pass, list_length(class) == sums->listed[cls], "class: partial list", cls,
 	       sums->listed[cls]);
-	expect(checker, class_used(cls) == sums->live[cls],
+	settle(pass, class_used(cls) == sums->live[cls],
 	       "class: objects in use by the counters and by the bitmaps", class_used(cls),
 	       sums->live[cls]);
 }
 
-static void check_slab_frames(mm_checker_t *checker, struct slab_sums *sums)
+static void check_slabs(struct pass *pass)
 {
+	struct slab_sums sums = {0};
+
 	for (uint32_t i = 0; i < mm_page_total; i++) {
 		struct Page *page = &mm_pages[i];
 
 		if (page->frame != MM_GUARD_FRAME && mm_frame_state(page) == MM_FRAME_SLAB)
-			check_frame_of_slabs(checker, page, sums);
+			check_frame_of_slabs(pass, page, &sums);
 	}
+	check_pool(pass, &sums);
+	for (unsigned cls = CLASS_TABLE; cls <= CLASS_LAST; cls++)
+		check_class(pass, cls, &sums);
 }
 
-static void check_slabs(mm_checker_t *checker)
+static void count_work(mm_checker_t *checker)
 {
-	for (int tries = 0; tries < 8; tries++) {
-		mm_checker_t silent = {.report = checker->report};
-		uint64_t before = mm_generation();
-		struct slab_sums sums = {0};
+	struct mm_cache_info cache;
 
-		check_slab_frames(&silent, &sums);
-		check_pool(&silent, &sums);
-		for (unsigned cls = CLASS_TABLE; cls <= CLASS_LAST; cls++)
-			check_class(&silent, cls, &sums);
-		if (mm_generation() != before)
-			continue; // other CPUs moved; sums mean nothing
-		if (silent.report.faults != checker->report.faults) {
-			// Stood still and wrong: say what.
-			sums = (struct slab_sums){0};
-			check_slab_frames(checker, &sums);
-			check_pool(checker, &sums);
-			for (unsigned cls = CLASS_TABLE; cls <= CLASS_LAST; cls++)
-				check_class(checker, cls, &sums);
-			return;
-		}
-		checker->report = silent.report;
-		return;
-	}
+	for (int zone = 0; zone < ZONE_COUNT; zone++)
+		checker->report.frames += mm_zones[zone].frames;
+	for (unsigned i = 0; mm_cache_info(i, &cache); i++)
+		checker->report.objects += cache.objects;
 }
 
 struct mm_check_report mm_check(mm_fault_fn fault, void *context)
 {
 	mm_checker_t checker = {.fault = fault, .context = context};
 
-	for (int zone = 0; zone < ZONE_COUNT; zone++)
-		check_zone(&checker, &mm_zones[zone]);
-	check_slabs(&checker);
+	count_work(&checker);
+	look_patiently(&checker, check_zones);
+	look_patiently(&checker, check_slabs);
 	mm_check_tables(&checker);
 	return checker.report;
 }

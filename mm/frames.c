@@ -461,8 +461,8 @@ static enum mm_status validate(const struct zone *zone, int num, ul flags)
 
 static inline struct Page *hand_out(struct zone *zone, struct Page *page, unsigned count, ul flags)
 {
-	page->attr = (uint32_t)(flags | zone->attr);
-	page->refs = 1;
+	mm_poke(page->attr, (uint32_t)(flags | zone->attr));
+	mm_poke(page->refs, 1);
 	mm_count(zone->given, count);
 	if (mm_unlikely(flags & PAGE_SHARED))
 		mm_count(zone->shared, count);
@@ -504,8 +504,8 @@ static MM_COLD void report_alloc(struct Page *page, unsigned zone_select, unsign
 	};
 
 	if (flags & MM_SWITCH_ATTRIBUTION) {
-		page->site = site;
-		page->birth_us = mm_port_clock_us();
+		mm_poke(page->site, site);
+		mm_poke(page->birth_us, mm_port_clock_us());
 		mm_site_count_frames(count, site, true);
 	}
 	mm_report(&event, flags);
@@ -657,8 +657,10 @@ static inline void account_end(struct zone *zone, const struct Page *head, unsig
 
 static void account_site(const struct Page *head, unsigned count)
 {
-	if (head->site)
-		mm_site_count_frames(count, head->site, false);
+	uint64_t site = mm_peek(head->site);
+
+	if (site)
+		mm_site_count_frames(count, site, false);
 }
 
 // The length of what remains of a run. A run of one frame has no alloc bit, and
@@ -683,14 +685,14 @@ static void cut_run(struct Page *head, struct Page *page, unsigned count)
 	if (after) {
 		struct Page *rest = page + count;
 
-		rest->attr = head->attr;
-		rest->refs = head->refs;
-		rest->site = head->site;
-		rest->birth_us = head->birth_us;
+		mm_poke(rest->attr, head->attr);
+		mm_poke(rest->refs, head->refs);
+		mm_poke(rest->site, mm_peek(head->site));
+		mm_poke(rest->birth_us, mm_peek(head->birth_us));
 		remains(rest, after);
 	}
 	if (!before)
-		head->refs = 0;
+		mm_poke(head->refs, 0);
 	remains(head, before);
 }
 
@@ -742,7 +744,7 @@ static __attribute__((noinline)) enum mm_status free_parts(struct zone *zone, st
 		if (is_single(page)) {
 			account_end(zone, page, 1);
 			account_site(page, 1);
-			page->refs = 0;
+			mm_poke(page->refs, 0);
 		} else {
 			struct Page *head = (struct Page *)mm_run_head(page);
 			unsigned left = head->run_frames - (unsigned)(page - head);
@@ -764,7 +766,7 @@ static __attribute__((noinline)) enum mm_status free_parts(struct zone *zone, st
 static inline void free_whole(struct zone *zone, struct Page *page, const struct range *range)
 {
 	account_end(zone, page, page->run_frames);
-	page->refs = 0;
+	mm_poke(page->refs, 0);
 	mm_poke(page->run_frames, 0);
 	toggle_alloc(range);
 	toggle_free(range);
@@ -787,7 +789,7 @@ static inline void free_single(struct Page *page)
 	struct zone *zone = &mm_zones[page->zone];
 
 	account_end(zone, page, 1);
-	page->refs = 0;
+	mm_poke(page->refs, 0);
 	if (mm_unlikely(!cache_put(&mm_port_cpu()->frame[page->zone], page)))
 		give_one(zone, page);
 }
@@ -949,7 +951,7 @@ ul mm_page_attr(const struct Page *page)
 
 	switch (mm_frame_state(page)) {
 	case MM_FRAME_ALLOCATED:
-		return mm_run_head(page)->attr;
+		return mm_peek(mm_run_head(page)->attr);
 	case MM_FRAME_SLAB:
 		return PAGE_KERNEL | mapped;
 	case MM_FRAME_KERNEL:
@@ -961,7 +963,7 @@ ul mm_page_attr(const struct Page *page)
 
 unsigned mm_page_refs(const struct Page *page)
 {
-	return mm_frame_state(page) == MM_FRAME_ALLOCATED ? mm_run_head(page)->refs : 0;
+	return mm_frame_state(page) == MM_FRAME_ALLOCATED ? mm_peek(mm_run_head(page)->refs) : 0;
 }
 
 uint32_t mm_longest_run(const struct zone *zone)

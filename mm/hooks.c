@@ -13,18 +13,27 @@ struct listener {
 	void *context;
 };
 
-// Two places, so that hook and context change together.
-static struct listener listeners[2];
-static struct listener *listener;
+static struct listener listener;
+static struct mm_lock listener_lock; // a leaf; not held while the hook runs
 static struct mm_lock switch_lock;
+
+static struct listener listener_get(void)
+{
+	struct listener copy;
+
+	mm_lock(&listener_lock);
+	copy = listener;
+	mm_unlock(&listener_lock);
+	return copy;
+}
 
 void mm_hook_set(mm_hook_t hook, void *context)
 {
 	mm_irq_t irq = mm_lock_irq(&switch_lock);
-	struct listener *fresh = &listeners[listener == &listeners[0]];
 
-	*fresh = (struct listener){hook, context};
-	__atomic_store_n(&listener, hook ? fresh : NULL, __ATOMIC_RELEASE);
+	mm_lock(&listener_lock);
+	listener = (struct listener){hook, context};
+	mm_unlock(&listener_lock);
 	mm_poke(mm_events_on, hook != NULL);
 	mm_flags_change(hook ? SLOW_HOOK : 0, hook ? 0 : SLOW_HOOK);
 	mm_unlock_irq(&switch_lock, irq);
@@ -118,7 +127,7 @@ void mm_log_find(uint64_t address, uint64_t *alloc_site, uint64_t *free_site)
 void mm_report(struct mm_event *event, uint32_t flags)
 {
 	mm_irq_t irq;
-	const struct listener *to;
+	struct listener to;
 
 	if (!(flags & (SLOW_HOOK | MM_SWITCH_LAST_CALLER)))
 		return;
@@ -126,9 +135,9 @@ void mm_report(struct mm_event *event, uint32_t flags)
 	irq = mm_port_irq_save();
 	if (flags & MM_SWITCH_LAST_CALLER)
 		log_call(event);
-	to = __atomic_load_n(&listener, __ATOMIC_ACQUIRE);
-	if (flags & SLOW_HOOK && to)
-		to->hook(event, to->context);
+	to = listener_get();
+	if (flags & SLOW_HOOK && to.hook)
+		to.hook(event, to.context);
 	mm_port_irq_restore(irq);
 }
 
@@ -257,7 +266,7 @@ bool mm_fail_now(enum mm_fail_op op)
 
 void mm_hooks_forget(void)
 {
-	listener = NULL;
+	listener = (struct listener){NULL, NULL};
 	calls = NULL;
 	mm_flags = mm_events_on = 0;
 	memset(fails, 0, sizeof(fails));

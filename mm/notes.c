@@ -166,6 +166,12 @@ static struct note *notes_of(const struct slab *slab)
 	return notes;
 }
 
+// table_lock held: with this, nothing is hung up behind mm_notes_drop_all's back.
+static bool wanted(void)
+{
+	return (mm_peek(mm_flags) & MM_SWITCH_NOTES) != 0;
+}
+
 // Hangs `notes` onto the slab unless it has some; returns what is then surplus.
 static struct note *notes_attach(const struct slab *slab, struct note *notes)
 {
@@ -175,7 +181,7 @@ static struct note *notes_attach(const struct slab *slab, struct note *notes)
 
 	mm_lock(&table_lock);
 	table = (struct note **)(uintptr_t)page->notes;
-	if (table && !table[granule_of(slab)]) {
+	if (table && !table[granule_of(slab)] && wanted()) {
 		table[granule_of(slab)] = notes;
 		surplus = NULL;
 	}
@@ -197,8 +203,8 @@ static bool table_make(struct Page *page)
 	if (!table)
 		return false;
 	mm_lock(&table_lock);
-	if (!page->notes) {
-		page->notes = (uintptr_t)table;
+	if (!page->notes && wanted()) {
+		mm_poke(page->notes, (uintptr_t)table);
 		table = NULL;
 	}
 	mm_unlock(&table_lock);
@@ -250,7 +256,7 @@ void mm_notes_drop_frame(struct Page *page)
 
 	mm_lock(&table_lock);
 	table = page->notes;
-	page->notes = 0;
+	mm_poke(page->notes, 0);
 	mm_unlock(&table_lock);
 	if (table)
 		mm_own_free((void *)(uintptr_t)table);
@@ -272,6 +278,10 @@ static void drop_granule(struct Page *page, unsigned granule)
 
 void mm_notes_drop_all(void)
 {
+	mm_irq_t all = mm_lock_irq(&table_lock);
+
+	// Who was hanging something up is done now, and the next sees wanted().
+	mm_unlock_irq(&table_lock, all);
 	for (uint32_t i = 0; i < mm_page_total; i++) {
 		struct Page *page = &mm_pages[i];
 		mm_irq_t irq;

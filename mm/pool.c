@@ -90,9 +90,9 @@ static struct Page *frame_with_room(unsigned order)
 	page = mm_frame_take_slab();
 	if (!page)
 		return NULL;
-	page->granules = 0;
+	mm_poke(page->granules, 0);
 	granules_set(page, MM_GRANULES_ALL);
-	mm_pool.frames++;
+	mm_count(mm_pool.frames, 1);
 	return page;
 }
 
@@ -121,7 +121,7 @@ uint64_t mm_granules_take(unsigned order)
 static void frame_remove(struct Page *page)
 {
 	granules_set(page, 0);
-	mm_pool.frames--;
+	mm_count(mm_pool.frames, -UINT64_C(1));
 }
 
 static void frame_return(struct Page *page)
@@ -201,7 +201,7 @@ static struct cells *cells_create(void)
 	mm_unlock(&slab->lock);
 	cells->free[0] = ~UINT64_C(1);
 	cells->free[1] = ~UINT64_C(0);
-	mm_pool.cells++;
+	mm_count(mm_pool.cells, 1);
 	mm_pool.cells_idle++;
 	cells_link(cells);
 	return cells;
@@ -216,7 +216,7 @@ static void cells_retire(struct cells *cells)
 	mm_lock(&slab->lock);
 	mm_poke(slab->state, SLAB_NONE);
 	mm_unlock(&slab->lock);
-	mm_pool.cells--;
+	mm_count(mm_pool.cells, -UINT64_C(1));
 	mm_pool.cells_idle--;
 }
 

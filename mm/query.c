@@ -37,10 +37,10 @@ static void query_frame(const struct Page *page, struct mm_object *out)
 	out->base = head->frame << MM_FRAME_SHIFT;
 	out->size = (uint64_t)frames << MM_FRAME_SHIFT;
 	out->used = state != MM_FRAME_FREE;
-	if (state == MM_FRAME_ALLOCATED && head->site) {
+	if (state == MM_FRAME_ALLOCATED && mm_peek(head->site)) {
 		out->has_note = true;
-		out->site = head->site;
-		out->birth_us = head->birth_us;
+		out->site = mm_peek(head->site);
+		out->birth_us = mm_peek(head->birth_us);
 	}
 }
 

@@ -27,7 +27,7 @@ static void describe_frame(const struct Page *page, struct mm_frame_run *out)
 
 		out->frames = mm_peek(head->run_frames) - (uint64_t)(page - head);
 		out->site = mm_peek(head->site);
-		out->birth_us = head->birth_us;
+		out->birth_us = mm_peek(head->birth_us);
 	}
 }
 

@@ -32,7 +32,7 @@ struct worker {
 static void object_turn(struct worker *worker, struct rng *rng)
 {
 	unsigned slot = (unsigned)rng_below(rng, SLOTS);
-	uint64_t size = 1ul << rng_below(rng, rng_below(rng, 8) ? 10 : 18);
+	uint64_t size = 8ul << rng_below(rng, rng_below(rng, 8) ? 8 : 16);
 	uint64_t *mine = rng_below(rng, 3) ? kmalloc(size, 0) : kzalloc(size, 0);
 	uint64_t *old;
 

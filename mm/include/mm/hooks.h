@@ -34,14 +34,15 @@ struct mm_event {
 typedef void (*mm_hook_t)(const struct mm_event *event, void *context);
 
 // Purpose:  installs the one listener; NULL removes it.
-// Context:  threads. When it returns no event starts with the former listener.
+// Context:  threads. An event that began on another CPU just before may still
+//           reach the former listener.
 void mm_hook_set(mm_hook_t hook, void *context);
 
 // Counts every change of mm's state; equal values mean an unchanged state.
 // Any context; O(CPUs x classes).
 uint64_t mm_generation(void);
 
-// --- switches ------------------------------------------------------------------
+// --- switches -----------------------------------------------------------------
 enum mm_switch {
 	MM_SWITCH_ATTRIBUTION = 1u << 0, // site and birth time per object and run
 	MM_SWITCH_POISON = 1u << 1,	 // fill free objects, verify at allocation
@@ -59,7 +60,7 @@ enum mm_switch {
 enum mm_status mm_switches_set(unsigned on, unsigned off);
 unsigned mm_switches(void);
 
-// --- fail the n-th -----------------------------------------------------------------
+// --- fail the n-th ------------------------------------------------------------
 enum mm_fail_op {
 	MM_FAIL_KMALLOC,     // kmalloc and kzalloc, tables excepted
 	MM_FAIL_ALLOC_PAGES, // alloc_pages
@@ -75,7 +76,7 @@ enum mm_status mm_fail_set(enum mm_fail_op op, uint64_t after, uint64_t count);
 // How many operations were made to fail since mm_init.
 uint64_t mm_fail_hits(enum mm_fail_op op);
 
-// --- the last-caller log ---------------------------------------------------------
+// --- the last-caller log ------------------------------------------------------
 struct mm_call {
 	uint64_t sequence;
 	enum mm_event_type type;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <sched.h>
+#include <unistd.h>
 
 struct mm_cpu;
 typedef unsigned mm_irq_t;
@@ -43,9 +44,16 @@ static inline void mm_port_count(uint64_t *counter)
 	__atomic_store_n(counter, __atomic_load_n(counter, __ATOMIC_RELAXED) + 1, __ATOMIC_RELAXED);
 }
 
+// More threads than processors: who waits must let the others run, and now and
+// then for longer than the scheduler thinks fair.
 static inline void mm_port_relax(void)
 {
-	sched_yield();
+	static __thread unsigned turns;
+
+	if (++turns % 16)
+		sched_yield();
+	else
+		usleep(100);
 }
 
 static inline void mm_port_entry_write(uint64_t *entry, uint64_t value)
