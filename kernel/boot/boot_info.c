@@ -84,7 +84,7 @@ void boot_report(void)
 {
 	const struct boot_info *info = &boot_info;
 
-	pr_info("boot: %s, loader \"%s\", image at %#llx", boot_protocol_name(info->protocol),
+	pr_info("boot: %s, loader \"%s\", image at 0x%llx", boot_protocol_name(info->protocol),
 		info->loader, (unsigned long long)info->image_phys);
 	pr_info("boot: command line \"%s\"", info->cmdline);
 	for (uint32_t i = 0; i < info->fault_count; i++)

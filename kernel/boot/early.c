@@ -35,7 +35,7 @@ void *early_alloc(size_t bytes, size_t align)
 		panic("early_alloc(%zu) after mm/ took over", bytes);
 	at = find(size, align < PAGE ? PAGE : align);
 	if (at == UINT64_MAX)
-		panic("no %zu bytes of usable memory below %#llx for the kernel's start", bytes,
+		panic("no %zu bytes of usable memory below 0x%llx for the kernel's start", bytes,
 		      (unsigned long long)early.limit);
 	memmap_claim(&boot_info.memmap, at, size);
 	early.given += size;

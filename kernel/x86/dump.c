@@ -68,24 +68,32 @@ void backtrace_from(struct backtrace *walk, uint64_t rip, uint64_t rbp)
 	*walk = (struct backtrace){.rip = rip, .rbp = rbp};
 }
 
-/* Whether the bytes before a return address are a call of the function that `rip` is in. A direct
- * call says so exactly; an indirect one is believed where that function makes no frame at once. */
+/* Whether the bytes before a return address are an indirect call: ff /2 with a register, or with a
+ * register and a byte. */
+static bool is_indirect_call(const uint8_t before[5])
+{
+	return (before[3] == 0xff && (before[4] & 0xf8) == 0xd0) ||
+	       (before[2] == 0xff && (before[3] & 0xf8) == 0x50);
+}
+
+/* Whether they are a call of the function that `rip` is in. A direct call says so exactly; an
+ * indirect one is believed where that function makes no frame at once, or is none (a wild jump). */
 static bool is_call_of(uint64_t rip, uint64_t return_address)
 {
 	uint8_t before[5], first = 0;
 	struct ksym function;
 	int32_t distance;
 
-	if (!in_text(return_address) || !ksyms_lookup(rip, &function) ||
+	if (!in_text(return_address) ||
 	    safe_read(before, return_address - sizeof(before), sizeof(before)) != sizeof(before))
 		return false;
+	if (!in_text(rip) || !ksyms_lookup(rip, &function))
+		return before[0] == 0xe8 || is_indirect_call(before);
 	memcpy(&distance, before + 1, sizeof(distance));
 	if (before[0] == 0xe8)
 		return return_address + (uint64_t)(int64_t)distance == function.address;
 	(void)safe_read(&first, function.address, 1);
-	/* ff /2 with a register, or with a register and a byte. */
-	return first != 0x55 && ((before[3] == 0xff && (before[4] & 0xf8) == 0xd0) ||
-				 (before[2] == 0xff && (before[3] & 0xf8) == 0x50));
+	return first != 0x55 && is_indirect_call(before);
 }
 
 /*
@@ -121,7 +129,7 @@ static void step(struct backtrace *walk)
 	}
 	if (walk->rbp < UINT64_C(1) << 47 || walk->rbp % 8 != 0 ||
 	    safe_read(link, walk->rbp, sizeof(link)) != sizeof(link)) {
-		walk->rip = 0;
+		walk->end = true;
 		return;
 	}
 	if (link[1] == (uintptr_t)trap_return || link[1] == (uintptr_t)trap_return_any_gs) {
@@ -130,7 +138,7 @@ static void step(struct backtrace *walk)
 		struct trap_frame copy;
 
 		if (safe_read(&copy, (uintptr_t)frame, sizeof(copy)) != sizeof(copy)) {
-			walk->rip = 0;
+			walk->end = true;
 			return;
 		}
 		walk->trap = frame;
@@ -138,20 +146,19 @@ static void step(struct backtrace *walk)
 		return;
 	}
 	/* Frames lie ever higher on one stack; a chain that turns back is broken. */
-	walk->rip = link[0] > walk->rbp || link[0] == 0 ? link[1] : 0;
+	walk->end = link[1] == 0 || (link[0] <= walk->rbp && link[0] != 0);
+	walk->rip = link[1];
 	walk->rbp = link[0];
 }
 
 bool backtrace_next(struct backtrace *walk, uint64_t *rip)
 {
-	if (walk->rip == 0 || walk->steps >= BACKTRACE_MAX)
+	if (walk->end || walk->steps >= BACKTRACE_MAX)
 		return false;
 	if (walk->steps++ > 0)
 		step(walk);
-	if (walk->rip == 0)
-		return false;
 	*rip = walk->rip;
-	return true;
+	return !walk->end;
 }
 
 /* A return address belongs to the call before it, which may be the last thing in its function. */

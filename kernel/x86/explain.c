@@ -76,7 +76,7 @@ static void describe_place(struct text *out, uint64_t address)
 	struct kstack_place place;
 
 	if (address < NEAR_NULL)
-		text_add(out, "A null pointer, or a field at offset %#llx of one. ",
+		text_add(out, "A null pointer, or a field at offset 0x%llx of one. ",
 			 (unsigned long long)address);
 	else if (address >= UINT64_MAX - NEAR_NULL)
 		text_add(out, "Minus %llu: an error number or a negative index used as a pointer. ",
@@ -88,7 +88,7 @@ static void describe_place(struct text *out, uint64_t address)
 	else if (address < UINT64_C(1) << 47)
 		text_add(out, "A user address. ");
 	else if (address >= DIRECT_MAP_BASE && address < DEVICE_WINDOW_BASE)
-		text_add(out, "In the direct map it would be physical %#llx. ",
+		text_add(out, "In the direct map it would be physical 0x%llx. ",
 			 (unsigned long long)(address - DIRECT_MAP_BASE));
 	else if (address >= DEVICE_WINDOW_BASE && address < STACK_WINDOW_BASE)
 		text_add(out, "It lies in the device window. ");
@@ -137,7 +137,7 @@ static void explain_page_fault(struct text *out, const struct trap_frame *frame)
 			   : frame->error & PF_WRITE ? "write to"
 						     : "read";
 
-	text_add(out, "%s tried to %s %#llx: ", frame->error & PF_USER ? "ring 3" : "the kernel",
+	text_add(out, "%s tried to %s 0x%llx: ", frame->error & PF_USER ? "ring 3" : "the kernel",
 		 verb, (unsigned long long)frame->cr2);
 	if (frame->error & PF_PRESENT)
 		describe_refusal(out, frame);
@@ -173,7 +173,7 @@ static void name_non_canonical(struct text *out, const struct trap_frame *frame)
 
 	for (size_t i = 0; i < sizeof(registers) / sizeof(registers[0]); i++)
 		if (!paging_canonical(registers[i].value))
-			text_add(out, "%s = %#llx is no canonical address. ", registers[i].name,
+			text_add(out, "%s = 0x%llx is no canonical address. ", registers[i].name,
 				 (unsigned long long)registers[i].value);
 }
 
@@ -182,7 +182,7 @@ static void explain_protection(struct text *out, const struct trap_frame *frame)
 	static const char *const tables[] = {"GDT", "IDT", "LDT", "IDT"};
 
 	if (frame->error != 0) {
-		text_add(out, "selector %#llx, entry %llu of the %s%s. ",
+		text_add(out, "selector 0x%llx, entry %llu of the %s%s. ",
 			 (unsigned long long)(frame->error & 0xfff8),
 			 (unsigned long long)(frame->error >> 3 & 0x1fff),
 			 tables[frame->error >> 1 & 3],
@@ -206,7 +206,7 @@ static void explain_double_fault(struct text *out, const struct trap_frame *fram
 	else if (kstack_find(frame->rsp, &place))
 		describe_stack(out, &place);
 	else
-		text_add(out, "The stack pointer %#llx points at no kernel stack. ",
+		text_add(out, "The stack pointer 0x%llx points at no kernel stack. ",
 			 (unsigned long long)frame->rsp);
 }
 

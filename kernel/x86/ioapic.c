@@ -62,7 +62,7 @@ bool ioapic_add(const struct acpi_ioapic *found)
 	ioapic->lines = (read_register(ioapic, REG_VERSION) >> 16 & 255) + 1;
 	/* Absent hardware reads as all ones; no chip has more than 240 lines. */
 	if (ioapic->lines > 240) {
-		pr_warn("IOAPIC at %#x does not answer", found->address);
+		pr_warn("IOAPIC at 0x%x does not answer", found->address);
 		return false;
 	}
 	for (uint32_t line = 0; line < ioapic->lines; line++)

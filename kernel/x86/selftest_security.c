@@ -207,6 +207,7 @@ static __attribute__((noinline)) void smash(void *argument)
 	uint64_t secret = percpu()->canary;
 
 	(void)argument;
+	__asm__("" : "+r"(at)); /* the compiler must not know how far it may go */
 	/* The canary lies within a few words above the buffer. */
 	for (int i = 0; i < 12; i++)
 		if (at[i] == secret)

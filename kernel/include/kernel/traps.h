@@ -114,6 +114,7 @@ struct backtrace {
 	const struct trap_frame *trap;
 	uint64_t leaf_caller; /* of a function that was interrupted before it made a frame, or 0 */
 	unsigned steps;
+	bool end;
 };
 #define BACKTRACE_MAX 64
 void backtrace_from_frame(struct backtrace *walk, const struct trap_frame *frame);
