@@ -29,11 +29,12 @@ struct source {
 
 static struct {
 	struct spinlock lock;
-	struct source sources[TRAP_VECTORS];
 	struct acpi_madt madt;
 	uint64_t unexpected;
 	bool ioapic; /* else the 8259s */
 } irqs = {.lock = SPINLOCK_INIT("interrupts")};
+
+static struct source sources[TRAP_VECTORS];
 
 uint64_t irq_unexpected(void)
 {
@@ -60,7 +61,7 @@ static bool answer(uint64_t vector)
 
 static bool dispatch_source(struct trap_frame *frame)
 {
-	struct source *source = &irqs.sources[frame->vector];
+	struct source *source = &sources[frame->vector];
 
 	for (unsigned i = 0; i < SHARERS_MAX; i++) {
 		irq_handler_fn handler = __atomic_load_n(&source->sharers[i].handler,
@@ -76,7 +77,7 @@ static bool dispatch_source(struct trap_frame *frame)
 /* The clock is told after its EOI: it may switch threads. */
 static bool dispatch_timer(struct trap_frame *frame)
 {
-	struct sharer *clock = &irqs.sources[frame->vector].sharers[0];
+	struct sharer *clock = &sources[frame->vector].sharers[0];
 
 	if (answer(frame->vector))
 		clock->handler(clock->context);
@@ -100,7 +101,7 @@ void interrupt_unexpected(const struct trap_frame *frame)
 
 static bool add_sharer(unsigned vector, irq_handler_fn handler, void *context, unsigned most)
 {
-	struct source *source = &irqs.sources[vector];
+	struct source *source = &sources[vector];
 
 	for (unsigned i = 0; i < most; i++) {
 		if (source->sharers[i].handler)
@@ -153,7 +154,7 @@ void irq_release(unsigned line)
 	else
 		pic_mask(line);
 	trap_set_handler(VECTOR_ISA + line, NULL);
-	irqs.sources[VECTOR_ISA + line].sharers[0].handler = NULL;
+	sources[VECTOR_ISA + line].sharers[0].handler = NULL;
 	spin_unlock_irqrestore(&irqs.lock, flags);
 }
 
@@ -161,7 +162,7 @@ void irq_release(unsigned line)
 static unsigned free_vector(void)
 {
 	for (unsigned vector = VECTOR_DYNAMIC; vector < VECTOR_TIMER; vector++)
-		if (!irqs.sources[vector].sharers[0].handler)
+		if (!sources[vector].sharers[0].handler)
 			return vector;
 	return 0;
 }
@@ -169,7 +170,7 @@ static unsigned free_vector(void)
 static unsigned vector_of_gsi(uint32_t gsi)
 {
 	for (unsigned vector = VECTOR_DYNAMIC; vector < VECTOR_TIMER; vector++)
-		if (irqs.sources[vector].gsi == gsi && irqs.sources[vector].sharers[0].handler)
+		if (sources[vector].gsi == gsi && sources[vector].sharers[0].handler)
 			return vector;
 	return 0;
 }
@@ -183,7 +184,7 @@ static bool request_ioapic_line(uint32_t gsi, irq_handler_fn handler, void *cont
 		vector = free_vector();
 	if (vector == 0 || !add_sharer(vector, handler, context, SHARERS_MAX))
 		return false;
-	irqs.sources[vector].gsi = gsi;
+	sources[vector].gsi = gsi;
 	return !first || ioapic_route(gsi, (uint8_t)vector, lapic_id(), true, true);
 }
 
@@ -215,7 +216,7 @@ bool irq_request_msi(irq_handler_fn handler, void *context, struct msi_message *
 	bool done = vector != 0 && add_sharer(vector, handler, context, 1);
 
 	if (done) {
-		irqs.sources[vector].gsi = NO_GSI;
+		sources[vector].gsi = NO_GSI;
 		/* Intel SDM volume 3, section 11.11: fixed delivery, edge, one CPU. */
 		*message = (struct msi_message){0xfee00000u | (lapic_id() & 255) << 12, vector};
 	}
@@ -227,7 +228,7 @@ bool irq_request_timer(irq_handler_fn handler, void *context, bool lapic)
 {
 	unsigned vector = lapic ? VECTOR_TIMER : VECTOR_ISA;
 
-	irqs.sources[vector].sharers[0] = (struct sharer){handler, context};
+	sources[vector].sharers[0] = (struct sharer){handler, context};
 	trap_set_handler(vector, dispatch_timer);
 	return lapic || unmask_isa(0);
 }

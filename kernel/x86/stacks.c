@@ -38,9 +38,10 @@ struct slot {
 static struct {
 	struct spinlock lock;
 	uint64_t used[SLOTS / 64];
-	struct slot slots[SLOTS];
 	void *spare; /* early stacks that were given back, linked by their first word */
 } window = {.lock = SPINLOCK_INIT("kernel stacks")};
+
+static struct slot slots[SLOTS];
 
 static uintptr_t slot_base(size_t slot)
 {
@@ -67,7 +68,7 @@ static void give_slot(size_t slot)
 {
 	irq_flags_t flags = spin_lock_irqsave(&window.lock);
 
-	window.slots[slot] = (struct slot){0};
+	slots[slot] = (struct slot){0};
 	window.used[slot / 64] &= ~(UINT64_C(1) << slot % 64);
 	spin_unlock_irqrestore(&window.lock, flags);
 }
@@ -130,7 +131,7 @@ bool kstack_create(struct kstack *stack)
 		give_slot(slot);
 		return false;
 	}
-	window.slots[slot] = content;
+	slots[slot] = content;
 	*stack = (struct kstack){base, base + KSTACK_BYTES};
 	return true;
 }
@@ -139,13 +140,13 @@ static size_t slot_of(const struct kstack *stack)
 {
 	size_t slot = (stack->base - STACK_WINDOW_BASE) / SLOT_BYTES;
 
-	KASSERT(slot < SLOTS && stack->base == slot_base(slot) && window.slots[slot].memory);
+	KASSERT(slot < SLOTS && stack->base == slot_base(slot) && slots[slot].memory);
 	return slot;
 }
 
 void kstack_set_owner(const struct kstack *stack, const char *name)
 {
-	window.slots[slot_of(stack)].owner = name;
+	slots[slot_of(stack)].owner = name;
 }
 
 void kstack_destroy(struct kstack *stack)
@@ -153,7 +154,7 @@ void kstack_destroy(struct kstack *stack)
 	size_t slot = slot_of(stack);
 
 	paging_unmap_stack(mm_va(stack->base), KSTACK_BYTES);
-	give_memory(window.slots[slot]);
+	give_memory(slots[slot]);
 	give_slot(slot);
 	*stack = (struct kstack){0};
 }
@@ -170,7 +171,7 @@ static void describe_image_stack(size_t i, struct kstack_place *place)
 
 static void describe_slot(size_t slot, struct kstack_place *place)
 {
-	const char *owner = window.slots[slot].owner;
+	const char *owner = slots[slot].owner;
 
 	if (owner)
 		ksnprintf(place->stack, sizeof(place->stack), "stack of thread '%s'", owner);
@@ -188,7 +189,7 @@ bool kstack_visit(size_t *cursor, struct kstack_place *place)
 	for (; i < BOOT_STACKS + SLOTS; i++) {
 		if (i < BOOT_STACKS)
 			describe_image_stack(i, place);
-		else if (window.slots[i - BOOT_STACKS].memory)
+		else if (slots[i - BOOT_STACKS].memory)
 			describe_slot(i - BOOT_STACKS, place);
 		else
 			continue;
@@ -209,7 +210,7 @@ bool kstack_find(uintptr_t address, struct kstack_place *place)
 		if (address >= place->base - GUARD_BYTES && address < place->end)
 			return true;
 	}
-	if (address < STACK_WINDOW_BASE || slot >= SLOTS || !window.slots[slot].memory)
+	if (address < STACK_WINDOW_BASE || slot >= SLOTS || !slots[slot].memory)
 		return false;
 	describe_slot(slot, place);
 	place->guard = address < place->base;
