@@ -71,3 +71,11 @@ PROGS += inspect-bench
 inspect-bench.kind  := bench
 inspect-bench.units := inspect
 inspect-bench.srcs  := $I/test/model.c $I/test/bench.c
+
+# Besieges a live kernel; live.bats says with what.
+PROGS += inspect-siege
+inspect-siege.kind := tool
+inspect-siege.srcs := $I/test/siege.c
+inspect-siege.libs := -ljson-c -lz
+
+TAP_TESTS += $I/test/live.bats
