@@ -178,4 +178,4 @@ PROGS += kernel-memmap-ops
 kernel-memmap-ops.kind := fuzz
 kernel-memmap-ops.srcs := kernel/test/fuzz_memmap.c kernel/core/memmap.c
 
-TAP_TESTS += tests/boot/security.bats tests/boot/memory_map.bats tests/boot/faults.bats
+TAP_TESTS += tests/boot/security.bats tests/boot/memory_map.bats tests/boot/faults.bats tests/boot/machines.bats

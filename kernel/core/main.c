@@ -51,6 +51,7 @@ static void start_memory(void)
 
 static void start_time_and_threads(void)
 {
+	tsc_refine();
 	irq_init();
 	thread_init();
 	time_init();

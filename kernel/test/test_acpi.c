@@ -131,6 +131,9 @@ static void make_fadt(uint8_t fadt[132])
 	memset(fadt, 0, 132);
 	fadt[64] = 0x04; /* PM1a control 0x604 */
 	fadt[65] = 0x06;
+	fadt[76] = 0x08; /* PM timer 0x608, 4 bytes */
+	fadt[77] = 0x06;
+	fadt[91] = 4;
 	fadt[113] = 0x04; /* flags: reset register usable */
 	fadt[116] = 1;	  /* a port */
 	fadt[120] = 0xf9;
@@ -165,6 +168,7 @@ static void power_is_read(void **state)
 	assert_true(acpi_parse_power(fadt, sizeof(fadt), dsdt, sizeof(dsdt), &power));
 	assert_int_equal(power.pm1a_control, 0x604);
 	assert_int_equal(power.sleep_type_a, 5);
+	assert_int_equal(power.timer_port, 0x608);
 	assert_int_equal(power.sleep_type_b, 5);
 	assert_int_equal(power.reset_port, 0xcf9);
 	assert_int_equal(power.reset_value, 0x0f);

@@ -119,6 +119,8 @@ bool acpi_parse_madt(const void *table, size_t bytes, struct acpi_madt *madt)
 
 #define FADT_PM1A_CONTROL 64
 #define FADT_PM1B_CONTROL 68
+#define FADT_TIMER	  76
+#define FADT_TIMER_BYTES  91
 #define FADT_FLAGS	  112
 #define FADT_RESET_REG	  116
 #define FADT_RESET_VALUE  128
@@ -170,6 +172,8 @@ bool acpi_parse_power(const void *fadt, size_t fadt_bytes, const void *dsdt, siz
 		return false;
 	power->pm1a_control = get16(at + FADT_PM1A_CONTROL);
 	power->pm1b_control = get16(at + FADT_PM1B_CONTROL);
+	if (at[FADT_TIMER_BYTES] == 4)
+		power->timer_port = get16(at + FADT_TIMER);
 	/* The reset register is usable when it is a port (space 1) of 16 bits. */
 	if (fadt_bytes >= FADT_RESET_BYTES && (get32(at + FADT_FLAGS) & FLAG_RESET) &&
 	    at[FADT_RESET_REG] == 1 && get64(at + FADT_RESET_REG + 4) <= UINT16_MAX) {

@@ -25,6 +25,11 @@ void machine_init(void)
 		pr_debug("ACPI: no way to switch off is known");
 }
 
+uint16_t machine_timer_port(void)
+{
+	return power.timer_port;
+}
+
 _Noreturn void machine_exit(uint8_t code)
 {
 	irq_disable();

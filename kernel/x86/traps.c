@@ -31,6 +31,7 @@ void trap_try_landing(void);
 
 static trap_handler_fn handlers[TRAP_VECTORS];
 static trap_handler_fn debugger;
+static bool debugger_requested;
 
 trap_handler_fn trap_set_handler(unsigned vector, trap_handler_fn handler)
 {
@@ -42,6 +43,11 @@ trap_handler_fn trap_set_handler(unsigned vector, trap_handler_fn handler)
 trap_handler_fn trap_set_debugger(trap_handler_fn hook)
 {
 	return __atomic_exchange_n(&debugger, hook, __ATOMIC_ACQ_REL);
+}
+
+void trap_request_debugger(void)
+{
+	__atomic_store_n(&debugger_requested, true, __ATOMIC_RELEASE);
 }
 
 /* ---- the exception table ---- */
@@ -131,6 +137,9 @@ static void dispatch_interrupt(struct trap_frame *frame, struct percpu *cpu)
 	cpu->irq_depth++;
 	if (!offer(&handlers[frame->vector], frame))
 		interrupt_unexpected(frame);
+	if (__atomic_load_n(&debugger_requested, __ATOMIC_RELAXED) &&
+	    __atomic_exchange_n(&debugger_requested, false, __ATOMIC_ACQ_REL))
+		offer(&debugger, frame);
 	cpu->irq_depth--;
 	if (cpu->irq_depth == 0)
 		thread_preempt_point();

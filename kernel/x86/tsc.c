@@ -7,7 +7,9 @@
 
 #include <kernel/boot.h>
 #include <kernel/cpu.h>
+#include <kernel/io.h>
 #include <kernel/log.h>
+#include <kernel/machine.h>
 #include <kernel/percpu.h>
 
 #define HZ_MIN	   UINT64_C(10000000)
@@ -15,7 +17,10 @@
 #define HZ_ASSUMED UINT64_C(1000000000)
 #define ROUNDS	   3
 /* Of one round: 2 ms, long against the time that one port access takes. */
-#define ROUND_TICKS 2386u
+#define ROUND_TICKS    2386u
+#define PM_TIMER_HZ    3579545u
+#define PM_TIMER_MASK  0xffffffu
+#define PM_ROUND_TICKS 7159u
 /* A dead timer must not hang the boot: no TSC runs this far in a round. */
 #define GIVE_UP (HZ_MAX / 100)
 
@@ -24,6 +29,9 @@ static struct {
 	/* ns = ticks * mul >> 32, kept in two halves so that nothing overflows for centuries. */
 	uint64_t ns_per_tick_32;
 	const char *source;
+	bool assumed;
+	/* What the clock showed when the rate was last set, and at which tick. */
+	uint64_t base_ns, base_ticks;
 } tsc = {.ns_per_tick_32 = UINT64_C(1) << 32, .source = "assumed"};
 
 static bool sane(uint64_t hz)
@@ -53,7 +61,7 @@ static uint64_t hz_from_hypervisor(void)
 }
 
 /* TSC ticks in one countdown of the 8254; 0 when it does not count. */
-static uint64_t measure_round(void)
+static uint64_t pit_round(void)
 {
 	uint64_t start, now;
 
@@ -69,8 +77,23 @@ static uint64_t measure_round(void)
 	return now - start;
 }
 
+/* TSC ticks in as many ticks of the PM timer; 0 when it does not count. */
+static uint64_t pm_timer_round(void)
+{
+	uint16_t port = machine_timer_port();
+	uint32_t first = inl(port);
+	uint64_t start = rdtsc(), now;
+
+	do {
+		now = rdtsc();
+		if (now - start > GIVE_UP)
+			return 0;
+	} while (((inl(port) - first) & PM_TIMER_MASK) < PM_ROUND_TICKS);
+	return now - start;
+}
+
 /* The middle one of three rounds: a round may be stretched by whatever steals time from us. */
-static uint64_t measure(void)
+static uint64_t middle_round(uint64_t (*measure_round)(void))
 {
 	uint64_t round[ROUNDS];
 
@@ -84,7 +107,7 @@ static uint64_t measure(void)
 				round[i] = round[j];
 				round[j] = swap;
 			}
-	return round[1] * PIT_HZ / ROUND_TICKS;
+	return round[1];
 }
 
 /* Whether two rates differ by at most 1/20. */
@@ -120,15 +143,39 @@ static void choose(uint64_t measured)
 	}
 	tsc.hz = sane(measured) ? measured : HZ_ASSUMED;
 	tsc.source = sane(measured) ? "8254" : "assumed";
+	tsc.assumed = !sane(measured);
 	if (!sane(measured))
 		pr_warn("clock: the TSC could not be measured (%llu Hz): 1 GHz is assumed",
 			(unsigned long long)measured);
 }
 
+static void set_scale(void)
+{
+	tsc.ns_per_tick_32 = (UINT64_C(1000000000) << 32) / tsc.hz;
+}
+
+void tsc_refine(void)
+{
+	uint64_t hz;
+
+	if (!tsc.assumed || machine_timer_port() == 0)
+		return;
+	hz = middle_round(pm_timer_round) * PM_TIMER_HZ / PM_ROUND_TICKS;
+	if (!sane(hz))
+		return;
+	tsc.base_ns = clock_ns();
+	tsc.base_ticks = tsc_since_entry();
+	tsc.hz = hz;
+	tsc.source = "ACPI PM timer";
+	tsc.assumed = false;
+	set_scale();
+	pr_info("clock: TSC at %llu kHz (%s)", (unsigned long long)hz / 1000, tsc.source);
+}
+
 void tsc_init(void)
 {
-	choose(measure());
-	tsc.ns_per_tick_32 = (UINT64_C(1000000000) << 32) / tsc.hz;
+	choose(middle_round(pit_round) * PIT_HZ / ROUND_TICKS);
+	set_scale();
 	pr_info("clock: TSC at %llu kHz (%s)%s", (unsigned long long)tsc.hz / 1000, tsc.source,
 		cpu_features.tsc_invariant ? "" : ", not said to be invariant");
 }
@@ -158,9 +205,9 @@ uint64_t tsc_since_entry(void)
 
 uint64_t clock_ns(void)
 {
-	uint64_t ticks = tsc_since_entry(), scale = tsc.ns_per_tick_32;
+	uint64_t ticks = tsc_since_entry() - tsc.base_ticks, scale = tsc.ns_per_tick_32;
 
-	return (ticks >> 32) * scale + ((ticks & UINT32_MAX) * (scale >> 32)) +
+	return tsc.base_ns + (ticks >> 32) * scale + ((ticks & UINT32_MAX) * (scale >> 32)) +
 	       ((ticks & UINT32_MAX) * (scale & UINT32_MAX) >> 32);
 }
 

@@ -59,6 +59,7 @@ struct acpi_power {
 	uint16_t sleep_type_a, sleep_type_b;
 	uint8_t reset_value;
 	uint16_t reset_port; /* 0: none */
+	uint16_t timer_port; /* the PM timer, 3.579545 MHz, 24 bits at least; 0: none */
 };
 bool acpi_parse_power(const void *fadt, size_t fadt_bytes, const void *dsdt, size_t dsdt_bytes,
 		      struct acpi_power *power);

@@ -15,6 +15,12 @@
  */
 void tsc_init(void);
 
+/*
+ * Where tsc_init() could only assume a rate: measures it against ACPI's PM timer. The clock goes on
+ * from what it shows. After machine_init(), with interrupts off.
+ */
+void tsc_refine(void);
+
 /* Ticks per second; 0 before tsc_init(). */
 uint64_t tsc_hz(void);
 

@@ -1,0 +1,68 @@
+# Machines that lack what most have: the kernel finds another way, and its clock is right.
+
+setup_file() {
+	cd "$BATS_TEST_DIRNAME/../.."
+}
+
+# works OPTION...: the self-tests of clock, traps, interrupts and threads pass.
+works() {
+	run scripts/boot --mem 128M --timeout 60 --append 'selftest=boot.*,time.*,trap.*,irq.*,thread.*' "$@"
+	output=$(echo "$output" | tr -d '\r')
+	echo "$output" | tail -n 40
+	[ "$status" -eq 0 ]
+}
+
+says() {
+	[[ $output == *"$1"* ]] || {
+		echo "missing: $1"
+		return 1
+	}
+}
+
+@test "no 8254: the rate comes from ACPI's timer and is that of the 8254" {
+	works
+	says "(8254)"
+	usual=$(echo "$output" | sed -n 's/.*TSC at \([0-9]*\) kHz (8254).*/\1/p')
+	works -- -machine pit=off
+	says "(ACPI PM timer)"
+	found=$(echo "$output" | sed -n 's/.*TSC at \([0-9]*\) kHz (ACPI PM timer).*/\1/p')
+	# Within 5 %, as everything that the clock believes.
+	[ $((found * 20)) -gt $((usual * 19)) ]
+	[ $((found * 20)) -lt $((usual * 21)) ]
+}
+
+@test "no ACPI: interrupts go through the 8259s" {
+	works -- -machine pc,acpi=off
+	says "no usable MADT"
+	says "interrupts: 8259"
+}
+
+@test "no local APIC: 8259s and the 8254" {
+	works --cpu qemu64,-apic
+	says "interrupts: 8259"
+}
+
+@test "four CPUs, of which one runs" {
+	works --smp 4
+	says "4 CPUs named"
+}
+
+@test "no NX, no global pages" {
+	works --cpu qemu64,-nx,-pge
+	says "no-NX"
+}
+
+@test "no long mode: said on COM1, and the machine ends" {
+	run scripts/boot --mem 128M --timeout 20 --cpu 486
+	[ "$status" -eq 1 ]
+	[[ $output == *"no long mode"* ]]
+}
+
+@test "a direct map of 16 GiB with and without 1 GiB pages" {
+	works --mem 16G --append directmap=16G
+	works --mem 16G --append directmap=16G --cpu qemu64
+}
+
+@test "the smallest direct map" {
+	works --mem 2G --append directmap=32M
+}
