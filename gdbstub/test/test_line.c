@@ -233,8 +233,8 @@ static void record(void)
 		"z2,104000,8",
 		"vCont;c",
 		"z0,10000c,1",
-		"X104000,3:a}\x03"
-		"b",
+		("X104000,3:a}\x03"
+		 "b"),
 		"M104000,2:beef",
 		"vCont;r100000,10000c:1;c",
 		"vCont;s:1;c",

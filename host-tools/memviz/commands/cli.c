@@ -23,7 +23,7 @@ int cmd_fail(const struct mv_error *e)
 {
 	cmd_progress_end();
 	fprintf(stderr, "memviz: %s\n", e->message);
-	return e->status;
+	return (int)e->status;
 }
 
 int cmd_usage(const struct cmd *c, const char *fmt, ...)

@@ -34,7 +34,7 @@ bool cmd_live(struct cmd *c, unsigned topics, unsigned hz, int *status)
 			return true;
 		struct mv_session_status st;
 		mv_session_status(c->s, &st);
-		if (st.state != MV_SESSION_SYNCING || st.silent_us > c->timeout_s * 1e6)
+		if (st.state != MV_SESSION_SYNCING || (double)st.silent_us > c->timeout_s * 1e6)
 			break;
 	}
 	*status = cmd_fail(&c->error);
