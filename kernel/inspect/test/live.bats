@@ -50,8 +50,8 @@ siege() {
 @test "a line that flips, drops and repeats bytes: no wrong answer, nothing runs twice" {
 	boot inspect-faults 256M 'directmap=128M inspect=alloc workload=none'
 	siege faults "$dir/inspect-virtio.sock" 10000 1e-5
-	siege faults "$dir/inspect-virtio.sock" 2500 1e-4
-	siege faults "$dir/inspect-virtio.sock" 500 1e-3
+	siege faults "$dir/inspect-virtio.sock" 1000 1e-4
+	siege faults "$dir/inspect-virtio.sock" 200 1e-3
 }
 
 @test "hostile clients on both links, under load: alive, clean, and the same afterwards" {
