@@ -39,16 +39,18 @@
  *   frames    {"runs":[...]} as mm.frames; in part each run overwrites the frames that it covers.
  *   mappings  {"removed":[{"space","va","len"}],"added":[{"space","va","pa","len","page",
  *             "flags"}]}: take out what lies in the removed ranges first (they may be larger than
- *             what was there, and cut a run that lies across their ends), then lay the added runs
- * over what is there. Merge neighbours by the rule of mm.mappings. The kernel's half (va >=
- * INSP_KERNEL_HALF) is common to all spaces and sent once, with space 0. events
- * {"lost":N,"events":[[t_us,op,addr,size,site,arg],...]}: lost counts what the ring had to drop
- * since the last record. op is one of INSP_EVENT_NAMES; addr is a string: the object (kmalloc,
- * kfree), the first frame (alloc_pages, free_pages), the virtual address (map, unmap), "0x0" for a
- * failure; size in bytes; site a string, "0x0" when not known; arg: the space's id (map, unmap),
- * the zone's index (alloc_pages, free_pages), for `fail` the index in INSP_EVENT_NAMES of what
- * failed, else 0. log       {"lost":N,"lines":[{"seq","t_us","level","text"}]} A gap in `seq` means
- * a lost record: send watch.start again with `id`; that watch then begins anew with full states.
+ *             what was there; a run across their ends is cut), then lay the added runs over what
+ *             is there. Merge neighbours by the rule of mm.mappings. The kernel's half (va >=
+ *             INSP_KERNEL_HALF) is common to all spaces and sent once, with space 0.
+ *   events    {"lost":N,"events":[[t_us,op,addr,size,site,arg],...]}: lost counts what the ring
+ *             had to drop since the last record. op is one of INSP_EVENT_NAMES; addr is a string:
+ *             the object (kmalloc, kfree), the first frame (alloc_pages, free_pages), the virtual
+ *             address (map, unmap), "0x0" for a failure; size in bytes; site a string, "0x0" when
+ *             not known; arg: the space's id (map, unmap), the zone's index (alloc_pages,
+ *             free_pages), for `fail` the index in INSP_EVENT_NAMES of what failed, else 0.
+ *   log       {"lost":N,"lines":[{"seq","t_us","level","text"}]}
+ *   A gap in `seq` means a lost record: send watch.start again with `id`; that watch then begins
+ *   anew with full states.
  */
 #ifndef INSPECT_PROTOCOL_H
 #define INSPECT_PROTOCOL_H
