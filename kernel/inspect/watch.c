@@ -538,6 +538,12 @@ static void join(struct insp_dirty *into, const struct insp_dirty *d)
 	into->clear |= d->clear;
 }
 
+/* No range spans both halves: what lies between is no address, and lengths stay below 2^53. */
+static bool in_kernel_half(const struct insp_dirty *d)
+{
+	return d->from >= INSP_KERNEL_HALF;
+}
+
 /* Adds a range; false when there is no room and no range of the same space to widen. */
 static bool add_dirty(struct insp_watch *watch, struct insp_dirty d)
 {
@@ -550,7 +556,8 @@ static bool add_dirty(struct insp_watch *watch, struct insp_dirty d)
 			i = 0;
 			continue;
 		}
-		if (watch->dirty[i].space == d.space)
+		if (watch->dirty[i].space == d.space &&
+		    in_kernel_half(&watch->dirty[i]) == in_kernel_half(&d))
 			same = &watch->dirty[i];
 		i++;
 	}
@@ -627,9 +634,10 @@ static bool sweep_space(struct insp_watch *watch)
 		return false;
 	}
 	memcpy(watch->sweep, visit.cursor, sizeof(watch->sweep));
-	struct insp_dirty d = {.to = space.id == INSP_SPACE_KERNEL ? INSP_NONE : USER_LAST,
-			       .space = space.id};
-	watch->dirty[watch->dirties++] = d;
+	watch->dirty[watch->dirties++] = (struct insp_dirty){.to = USER_LAST, .space = space.id};
+	if (space.id == INSP_SPACE_KERNEL)
+		watch->dirty[watch->dirties++] = (struct insp_dirty){
+			.from = INSP_KERNEL_HALF, .to = INSP_NONE, .space = space.id};
 	return true;
 }
 
@@ -684,6 +692,7 @@ static void put_removed(struct note *n, const struct covered *c)
 	insp_w_open(&n->w, '[');
 	for (uint32_t i = 0; i < c->count; i++) {
 		const struct insp_dirty *d = &c->range[i];
+		/* A record may end before the first byte of its last range. */
 		if (!d->clear || d->to + 1 == d->from)
 			continue;
 		uint64_t len = d->to - d->from + 1;
