@@ -554,7 +554,7 @@ static void reset_globals(const struct mm_config *config)
 	memset(mm_pool.head, 0xff, sizeof(mm_pool.head));
 	memset(mm_classes, 0, sizeof(mm_classes));
 	for (unsigned cls = 0; cls <= CLASS_LAST; cls++)
-		mm_classes[cls].head = MM_NIL;
+		mm_classes[cls].head = mm_classes[cls].tail = MM_NIL;
 }
 
 // Lays out with memory above phys_limit left aside; MM_ERR_NO_MEMORY when the

@@ -361,38 +361,54 @@ static __attribute__((noinline)) struct place search(struct zone *zone, unsigned
 	return (struct place){0, 64};
 }
 
-// The first word of the best bucket, if a run lies at its ends; else a search.
-static inline __attribute__((always_inline)) struct place find_run(struct zone *zone,
-								   unsigned count)
+// The first word of the best bucket, if a run lies at its ends.
+static inline __attribute__((always_inline)) struct place find_at_ends(const struct zone *zone,
+								       unsigned count)
 {
 	uint64_t candidates = zone->buckets >> count;
+	uint32_t index;
 
-	if (mm_likely(candidates)) {
-		uint32_t index = zone->bucket[count + (unsigned)__builtin_ctzll(candidates)];
-		unsigned at = run_at_ends(zone, index, count);
-
-		if (mm_likely(at < 64))
-			return (struct place){index, at};
-	}
-	return search(zone, count);
+	if (mm_unlikely(!candidates))
+		return (struct place){0, 64};
+	index = zone->bucket[count + (unsigned)__builtin_ctzll(candidates)];
+	return (struct place){index, run_at_ends(zone, index, count)};
 }
 
-static inline __attribute__((always_inline)) struct Page *take_run(struct zone *zone,
-								   unsigned count)
+static inline struct Page *take_place(struct zone *zone, struct place place, unsigned count)
+{
+	struct range range;
+
+	if (mm_unlikely(place.at == 64))
+		return NULL;
+	range = range_at(&zone->word[place.index], place.at, count);
+	toggle_free(&range);
+	if (count > 1)
+		toggle_alloc(&range);
+	return &zone->pages[place.index * 64 + place.at];
+}
+
+static struct Page *take_run(struct zone *zone, unsigned count)
 {
 	mm_irq_t irq = mm_lock_irq(&zone->lock);
-	struct place place = find_run(zone, count);
+	struct Page *page = take_place(zone, search(zone, count), count);
+
+	mm_unlock_irq(&zone->lock, irq);
+	return page;
+}
+
+// What take_run does, if it is simple and the lock is free; calls nothing, so that
+// it costs no stack frame.
+static inline __attribute__((always_inline)) struct Page *take_simple_run(struct zone *zone,
+									  unsigned count)
+{
+	mm_irq_t irq = mm_port_irq_save();
 	struct Page *page = NULL;
 
-	if (mm_likely(place.at < 64)) {
-		struct range range = range_at(&zone->word[place.index], place.at, count);
-
-		toggle_free(&range);
-		if (count > 1)
-			toggle_alloc(&range);
-		page = &zone->pages[place.index * 64 + place.at];
+	if (mm_likely(mm_lock_try(&zone->lock))) {
+		page = take_place(zone, find_at_ends(zone, count), count);
+		mm_unlock(&zone->lock);
 	}
-	mm_unlock_irq(&zone->lock, irq);
+	mm_port_irq_restore(irq);
 	return page;
 }
 
@@ -532,7 +548,7 @@ static MM_COLD struct Page *alloc_rest(unsigned zone_select, int num, ul flags, 
 	return page;
 }
 
-// Any run while nobody watches.
+// A run that is found at once, while nobody watches.
 static __attribute__((noinline)) struct Page *alloc_run(unsigned zone_select, int num, ul flags,
 							uint64_t site)
 {
@@ -540,7 +556,7 @@ static __attribute__((noinline)) struct Page *alloc_run(unsigned zone_select, in
 
 	if (mm_likely(!(mm_peek(mm_flags) & FRAME_SLOW)) &&
 	    mm_likely(validate(zone, num, flags) == MM_OK)) {
-		struct Page *page = take_run(zone, (unsigned)num);
+		struct Page *page = take_simple_run(zone, (unsigned)num);
 
 		if (mm_likely(page))
 			return hand_out(zone, page, (unsigned)num, flags);
@@ -577,7 +593,7 @@ enum mm_status mm_query_alloc_pages(unsigned int zone_select, int num, ul flags,
 		if (pass)
 			mm_frames_flush();
 		irq = mm_lock_irq(&zone->lock);
-		place = find_run(zone, (unsigned)num);
+		place = search(zone, (unsigned)num);
 		mm_unlock_irq(&zone->lock, irq);
 	}
 	if (status == MM_OK && place.at == 64)
@@ -853,29 +869,37 @@ static MM_COLD void free_or_complain(struct Page *page, int number, uint64_t sit
 		complain(page, number, status, site);
 }
 
-// A whole run of two frames and more, all promised; the rest goes the long way.
-static bool free_plain(struct Page *page, int number)
+// A whole run of two frames and more, all promised, and the lock is free; the rest
+// goes the long way.
+static inline __attribute__((always_inline)) bool free_plain(struct zone *zone, struct Page *page,
+							     unsigned number)
 {
-	struct zone *zone = &mm_zones[page->zone];
-	mm_irq_t irq = mm_lock_irq(&zone->lock);
-	bool plain = page->run_frames == number && number > 1;
+	bool plain = false;
 
-	if (mm_likely(plain)) {
-		struct range range = range_of(zone, mm_page_bit(zone, page), (unsigned)number);
+	if (mm_unlikely(!mm_lock_try(&zone->lock)))
+		return false;
+	if (mm_likely(page->run_frames == number) && mm_likely(number > 1)) {
+		struct range range = range_of(zone, mm_page_bit(zone, page), number);
 
 		plain = is_promised(&range);
 		if (mm_likely(plain))
 			free_whole(zone, page, &range);
 	}
-	mm_unlock_irq(&zone->lock, irq);
+	mm_unlock(&zone->lock);
 	return plain;
 }
 
 static __attribute__((noinline)) void free_many(struct Page *page, int number, uint64_t site)
 {
-	if (mm_unlikely(mm_peek(mm_flags) & FRAME_SLOW) || mm_unlikely(!page_is_ours(page)) ||
-	    mm_unlikely(!free_plain(page, number)))
-		free_or_complain(page, number, site);
+	if (mm_likely(!(mm_peek(mm_flags) & FRAME_SLOW)) && mm_likely(page_is_ours(page))) {
+		mm_irq_t irq = mm_port_irq_save();
+		bool done = free_plain(&mm_zones[page->zone], page, (unsigned)number);
+
+		mm_port_irq_restore(irq);
+		if (mm_likely(done))
+			return;
+	}
+	free_or_complain(page, number, site);
 }
 
 void free_pages(struct Page *page, int number)

@@ -26,7 +26,11 @@
 //     onto the partial list of its class, an empty one back to the pool;
 //   - a slab another CPU owns: the free sets a bit in a second bitmap (remote)
 //     and raises SLOW_REMOTE with the owner, who merges it at its next call.
-// A CPU gives a slab up only when it is full, when asked to trim, or never.
+// A CPU gives a slab up only when it is full, or empty and asked to trim. It then
+// adopts the oldest partial slab of which an eighth is free; if two are not worth
+// it, a new one; if there is no memory, any. So a slow path pays for an eighth of
+// a slab at least, and operations cost the same with 10^3 and 10^6 live objects;
+// the price is that up to an eighth of a long-lived heap may be holes.
 //
 // Exactness with several CPUs. A free checks both bitmaps. If owner and remote
 // CPU free the same object at the same moment, the remote one looks at the free
@@ -157,7 +161,7 @@ static inline __attribute__((always_inline)) bool put_listed(struct mm_cpu *cpu,
 
 		if (mm_likely(number < slab->objects) &&
 		    mm_likely(!mm_port_test_and_set_bit(slab->bits, number))) {
-			slab->used--;
+			mm_poke(slab->used, (uint16_t)(slab->used - 1));
 			mm_port_count(&cpu->frees[slab->shift]);
 			done = true;
 		}

@@ -148,36 +148,55 @@ static void list_remove(struct size_class *class, struct slab *slab)
 		mm_poke(class->head, slab->next);
 	if (slab->next != MM_NIL)
 		mm_slabs[slab->next].prev = slab->prev;
+	else
+		class->tail = slab->prev;
 	mm_poke(slab->listed, 0);
 }
 
-static void list_push(struct size_class *class, struct slab *slab)
+static void list_append(struct size_class *class, struct slab *slab)
 {
 	uint32_t index = mm_slab_index(slab);
 
-	slab->prev = MM_NIL;
-	slab->next = class->head;
-	if (class->head != MM_NIL)
-		mm_slabs[class->head].prev = index;
-	mm_poke(class->head, index);
+	slab->next = MM_NIL;
+	slab->prev = class->tail;
+	if (class->tail != MM_NIL)
+		mm_slabs[class->tail].next = index;
+	else
+		mm_poke(class->head, index);
+	class->tail = index;
 	mm_poke(slab->listed, 1);
 }
 
-// Takes the first slab off; until it is adopted or destroyed it is claimed: not
-// listed, no owner, and nobody else destroys it.
-static struct slab *list_pop(struct size_class *class)
+// Worth adopting: an eighth of it is free. Adopting slabs for one object each would
+// make every allocation in a well-filled heap a slow one.
+static bool is_ripe(const struct slab *slab)
 {
-	struct slab *slab = NULL;
+	uint64_t spare = slab->objects / 8;
+
+	return mm_peek(slab->used) + (spare ? spare : 1) <= slab->objects;
+}
+
+// Takes a slab off: the oldest one or its successor, if it is ripe (or if `any`
+// will do). Until it is adopted or destroyed it is claimed: not listed, no owner,
+// and nobody else destroys it. What is not ripe goes to the end of the line.
+static struct slab *list_pop(struct size_class *class, bool any)
+{
+	struct slab *found = NULL;
 
 	if (mm_peek(class->head) == MM_NIL)
 		return NULL;
 	mm_lock(&class->lock);
-	if (class->head != MM_NIL) {
-		slab = &mm_slabs[class->head];
+	for (unsigned tries = 0; tries < 2 && !found && class->head != MM_NIL; tries++) {
+		struct slab *slab = &mm_slabs[class->head];
+
 		list_remove(class, slab);
+		if (any || is_ripe(slab))
+			found = slab;
+		else
+			list_append(class, slab);
 	}
 	mm_unlock(&class->lock);
-	return slab;
+	return found;
 }
 
 // --- slabs come and go --------------------------------------------------------
@@ -230,7 +249,7 @@ static struct slab *slab_create(unsigned cls)
 	slab->bits = cell ? cell : slab->word;
 	slab->shift = (uint8_t)shift;
 	slab->cls = (uint8_t)cls;
-	slab->used = 0;
+	mm_poke(slab->used, 0);
 	mm_poke(slab->listed, 0);
 	mm_poke(slab->remote, 0);
 	bits_set_free(slab);
@@ -247,7 +266,7 @@ static void slab_retire(struct slab *slab)
 {
 	mm_poke(slab->state, SLAB_NONE);
 	mm_poke(slab->owner, 0);
-	slab->used = 0;
+	mm_poke(slab->used, 0);
 }
 
 // Behind slab_retire, no lock held: gives its memory back.
@@ -304,7 +323,7 @@ static bool give_up_full(struct mm_cpu *cpu, unsigned cls, struct slab *slab)
 	mm_lock(&slab->lock);
 	refilled = merge_locked(slab, &twice) != 0;
 	if (!refilled) {
-		slab->used = (uint16_t)mm_slab_objects(slab);
+		mm_poke(slab->used, (uint16_t)mm_slab_objects(slab));
 		mm_poke(slab->owner, owner_nobody(cls));
 	}
 	mm_unlock(&slab->lock);
@@ -321,7 +340,7 @@ static void adopt(struct mm_cpu *cpu, unsigned cls, struct slab *slab)
 
 	mm_lock(&slab->lock);
 	mm_poke(slab->owner, owner);
-	slab->used = 0; // unknown from here on
+	mm_poke(slab->used, 0); // unknown from here on
 	mm_unlock(&slab->lock);
 	mm_poke(cpu->current[cls], slab);
 	cpu->word[cls] = slab->bits;
@@ -339,9 +358,11 @@ static bool refill(struct mm_cpu *cpu, unsigned cls)
 		if (!give_up_full(cpu, cls, slab))
 			return next_word(cpu, cls, slab);
 	}
-	slab = list_pop(&mm_classes[cls]);
+	slab = list_pop(&mm_classes[cls], false);
 	if (!slab)
 		slab = slab_create(cls);
+	if (!slab)
+		slab = list_pop(&mm_classes[cls], true);
 	if (!slab)
 		return false;
 	adopt(cpu, cls, slab);
@@ -542,12 +563,12 @@ static enum aftermath put_unowned(struct slab *slab, unsigned index)
 	enum aftermath after = AFTER_NOTHING;
 
 	mm_poke(slab->bits[index / 64], slab->bits[index / 64] | UINT64_C(1) << (index % 64));
-	slab->used--;
+	mm_poke(slab->used, (uint16_t)(slab->used - 1));
 	if (slab->used && !was_full)
 		return AFTER_NOTHING;
 	mm_lock(&class->lock);
 	if (slab->used) {
-		list_push(class, slab);
+		list_append(class, slab);
 	} else if (slab->listed || was_full) {
 		if (slab->listed)
 			list_remove(class, slab);

@@ -228,9 +228,9 @@ static inline uint64_t *mm_remote_bits(const struct slab *slab)
 
 struct size_class {
 	struct mm_lock lock;
-	uint32_t head;	 // partial slabs that no CPU owns
-	uint64_t slabs;	 // all slabs of the class
-	uint64_t failed; // atomic
+	uint32_t head, tail; // partial slabs that no CPU owns, oldest first
+	uint64_t slabs;	     // all slabs of the class
+	uint64_t failed;     // atomic
 };
 extern struct size_class mm_classes[CLASS_LAST + 1];
 
@@ -264,7 +264,7 @@ struct mm_cpu {
 extern struct mm_cpu *mm_cpus[MM_CPU_LIMIT];
 extern unsigned mm_cpu_limit;
 extern unsigned mm_cpu_end; // behind the last CPU that was ever attached
-extern uint32_t mm_flags; // SLOW_* bits that hold for every CPU
+extern uint32_t mm_flags;   // SLOW_* bits that hold for every CPU
 
 // Sets up a zeroed structure for CPU `index`.
 void mm_cpu_init(struct mm_cpu *cpu, unsigned index);

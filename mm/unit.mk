@@ -89,3 +89,19 @@ mm-threads.flavor := tsan
 mm-threads.units := mm
 mm-threads.srcs := mm/test/test_threads.c $(mm.host)
 mm-threads.libs := -lcmocka -lpthread
+
+PROGS += mm-host-bench
+mm-host-bench.kind := bench
+mm-host-bench.units := mm
+mm-host-bench.srcs := mm/test/bench_host.c $(mm.host)
+mm-host-bench.libs := -ldl
+
+PROGS += mm-alloc-fuzz
+mm-alloc-fuzz.kind := fuzz
+mm-alloc-fuzz.units := mm
+mm-alloc-fuzz.srcs := mm/test/fuzz_alloc.c mm/test/ops.c $(mm.host)
+
+PROGS += mm-alloc-smoke
+mm-alloc-smoke.kind := test
+mm-alloc-smoke.units := mm
+mm-alloc-smoke.srcs := mm/test/fuzz_smoke.c mm/test/fuzz_alloc.c mm/test/ops.c $(mm.host)
