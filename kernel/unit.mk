@@ -83,6 +83,8 @@ ISO_MODULES := multiboot2 normal iso9660 all_video $(addprefix part_,acorn amiga
 # UEFI version cannot read one of 64 KiB or more to the address 0 that it gives them.
 $(KERNEL_ISO): $(KERNEL_ELF) kernel/boot/grub.cfg
 	$(call say,ISO,$@)
+	$(Q)command -v $(GRUB_MKRESCUE) >/dev/null || { echo '$(GRUB_MKRESCUE) is missing;' \
+		'scripts/deps test installs it (Debian: grub-common, grub-pc-bin, grub-efi-amd64-bin)' >&2; exit 1; }
 	$(Q)rm -rf $(ISO_ROOT) && mkdir -p $(ISO_ROOT)/boot/grub
 	$(Q)cp kernel/boot/grub.cfg $(ISO_ROOT)/boot/grub/grub.cfg
 	$(Q)$(OBJCOPY) --strip-all $(KERNEL_ELF) $(ISO_ROOT)/boot/vitrine.elf

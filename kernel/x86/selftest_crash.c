@@ -44,11 +44,11 @@ SELFTEST(crash_overrun, "crash.overrun")
 	fill_buffer(40 + 16);
 }
 
+static volatile uintptr_t nowhere; /* null */
+
 SELFTEST(crash_wild_jump, "crash.wild_jump")
 {
-	void (*volatile nowhere)(void) = NULL;
-
-	nowhere();
+	((void (*)(void))nowhere)();
 }
 
 SELFTEST(crash_code_write, "crash.code_write")
