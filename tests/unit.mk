@@ -7,3 +7,24 @@ tests.NEEDS := $(KERNEL_ISO)
 PROGS += inspect-client
 inspect-client.kind := tool
 inspect-client.srcs := tests/bench/inspect_client.c
+
+# ---- mm under real programs -------------------------------------------------------------------------
+# mm as the malloc of a process: LD_PRELOAD=build/libvitrine-malloc.so. Only the C library's names
+# are visible; and its functions must not be made out of each other by the compiler.
+PROGS += libvitrine-malloc.so
+libvitrine-malloc.so.kind   := tool
+libvitrine-malloc.so.flavor := pic
+libvitrine-malloc.so.units  := mm
+libvitrine-malloc.so.srcs   := $(addprefix tests/mm/shim/,cpus.c large.c objects.c malloc.c)
+libvitrine-malloc.so.libs   := -lpthread
+$(BUILD)/obj/pic/%.o: CPPFLAGS += -fvisibility=hidden
+$(BUILD)/obj/pic/tests/mm/shim/%.o: CPPFLAGS += -fno-builtin
+
+PROGS += malloc-stress
+malloc-stress.kind := tool
+malloc-stress.srcs := tests/mm/stress.c
+malloc-stress.libs := -lpthread
+# Its calls of malloc are to happen as they stand.
+$(BUILD)/obj/plain/tests/mm/stress.o: CPPFLAGS += -fno-builtin
+
+TAP_TESTS += tests/mm/programs.bats
