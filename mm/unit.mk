@@ -105,3 +105,11 @@ PROGS += mm-alloc-smoke
 mm-alloc-smoke.kind := test
 mm-alloc-smoke.units := mm
 mm-alloc-smoke.srcs := mm/test/fuzz_smoke.c mm/test/fuzz_alloc.c mm/test/ops.c $(mm.host)
+
+PROGS += mm-tables
+mm-tables.kind := test
+mm-tables.units := mm
+mm-tables.srcs := mm/test/test_tables.c $(mm.host)
+mm-tables.libs := -lcmocka
+# It breaks mm's own structures, to see the checker name each.
+$(BUILD)/obj/asan/mm/test/test_tables.o: CPPFLAGS += -Imm
