@@ -7,7 +7,8 @@
  *   3. the debugger hook;
  *   4. the handler registered for the vector;
  *   5. panic, with the cause in words.
- * Interrupts (vectors 32..255) go to the handler registered for the vector, nowhere else.
+ * Interrupts (vectors 32..255) go to the handler registered for the vector, nowhere else, but for
+ * trap_request_debugger().
  */
 #ifndef KERNEL_TRAPS_H
 #define KERNEL_TRAPS_H
@@ -79,6 +80,13 @@ trap_handler_fn trap_set_handler(unsigned vector, trap_handler_fn handler);
  * registered handlers. Same rules. One hook; NULL removes it. Returns the one before. Any context.
  */
 trap_handler_fn trap_set_debugger(trap_handler_fn hook);
+
+/*
+ * The hook shall see the interrupted code at the end of the interrupt that is being handled, or of
+ * the next one: with that interrupt's frame (a vector from 32 on), behind its handler and its EOI.
+ * For a debugger whose line's bytes arrive in an interrupt. Any context.
+ */
+void trap_request_debugger(void);
 
 /*
  * Calls fn(argument) and survives the faults it makes: true when fn returned, false when it
