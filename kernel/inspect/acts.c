@@ -244,9 +244,6 @@ int insp_do_space_destroy(struct insp_call *call)
 	if (status != INSP_OK)
 		return insp_fail_act(call, status, &act);
 	insp_owned_remove(call->insp, INSP_OWNED_SPACE, call->arg[0].u);
-	/* Who watches mappings hears of it here, whatever the port's hooks tell. */
-	if (call->insp->listen >> INSP_EV_UNMAP & 1)
-		insp_event(call->insp, INSP_EV_UNMAP, 0, USER_END, 0, (uint32_t)call->arg[0].u);
 	put_u64(call, INSP_F_TABLES, act.tables);
 	return done(call);
 }

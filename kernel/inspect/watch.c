@@ -523,6 +523,9 @@ static void restart_mappings(struct insp_link *link, struct insp_watch *watch)
 	watch->sweeping = true;
 	watch->sweep[0] = watch->sweep[1] = 0;
 	watch->map_read = insp_ring_head(&link->insp->maps);
+	watch->spaces_known = 0;
+	watch->spaces_sum = 0;
+	watch->gen_spaces = INSP_NONE;
 }
 
 static bool touches(const struct insp_dirty *a, const struct insp_dirty *b)
@@ -619,6 +622,54 @@ static void absorb_maps(struct insp_link *link, struct insp_watch *watch)
 	}
 	if (lost || !room)
 		restart_mappings(link, watch);
+}
+
+/* Which of the known spaces there are, as a mask; new ones become known. Those beyond what can be
+ * known give a sum, so that a change among them shows. */
+static uint64_t look_at_spaces(struct insp_watch *watch, uint64_t *sum)
+{
+	struct insp_visit visit = {.to = INSP_NONE};
+	struct insp_space space;
+	uint64_t there = 0;
+
+	*sum = 0;
+	while (insp_next(INSP_KIND_SPACES, &visit, &space) == INSP_OK) {
+		uint32_t i = 0;
+		while (i < watch->spaces_known && watch->known[i] != space.id)
+			i++;
+		if (i == watch->spaces_known && i < INSP_SPACES_KNOWN)
+			watch->known[watch->spaces_known++] = space.id;
+		if (i < INSP_SPACES_KNOWN)
+			there |= 1ull << i;
+		else
+			*sum += mix(HASH_START, space.id);
+	}
+	return there;
+}
+
+/* What a space mapped that ended goes. */
+static void follow_spaces(struct insp_link *link, struct insp_watch *watch)
+{
+	struct insp_gens gens;
+	uint64_t sum;
+	bool room = true;
+
+	insp_port_gens(&gens);
+	if (gens.mappings == watch->gen_spaces)
+		return;
+	bool first = watch->gen_spaces == INSP_NONE;
+	watch->gen_spaces = gens.mappings;
+	uint64_t there = look_at_spaces(watch, &sum);
+	for (uint32_t i = watch->spaces_known; i-- > 0;) {
+		if (there >> i & 1)
+			continue;
+		struct insp_dirty d = {.to = USER_LAST, .space = watch->known[i], .clear = true};
+		room = add_dirty(watch, d) && room;
+		watch->known[i] = watch->known[--watch->spaces_known];
+	}
+	if (!room || (!first && sum != watch->spaces_sum))
+		restart_mappings(link, watch);
+	watch->spaces_sum = sum;
 }
 
 /* While sweeping: the next space becomes a dirty range. False when there is none left. */
@@ -751,6 +802,7 @@ static enum sent send_mappings(struct insp_link *link, struct insp_watch *watch)
 	struct covered c;
 	struct note n;
 
+	follow_spaces(link, watch);
 	while (watch->sweeping && !watch->dirties && sweep_space(watch))
 		;
 	if (!watch->dirties && !is_full(watch, INSP_TOPIC_MAPPINGS) && !watch->owes_end)

@@ -566,8 +566,6 @@ static struct space *make_space(const char *name)
 
 static void end_space(struct space *s)
 {
-	uint32_t id = s->id;
-
 	free(s->leaf);
 	*s = m.space[--m.spaces];
 	/* Ids grow with the index, for the cursor. */
@@ -577,7 +575,6 @@ static void end_space(struct space *s)
 		p[1] = t;
 	}
 	maps_changed();
-	event(INSP_EV_UNMAP, 0, USER_LAST + 1, site_address(8), id);
 }
 
 static uint64_t count_tables(const struct space *s)

@@ -554,6 +554,25 @@ static void test_maps_lapped(void **state)
 	compare_all();
 }
 
+/* More spaces than a watch knows one by one; they end and nobody reports it. */
+static void test_many_spaces(void **state)
+{
+	uint32_t id[90];
+
+	(void)state;
+	for (int i = 0; i < 90; i++)
+		id[i] = model_make_space("one of many", 4, 2);
+	watch(0, "[\"stat\",\"zones\",\"caches\",\"frames\",\"mappings\"]", 10);
+	settle(0, 100000);
+	compare_all();
+	for (int i = 0; i < 90; i += 7) {
+		struct insp_act act = {.op = INSP_OP_SPACE_DESTROY, .space = id[i]};
+		assert_int_equal(insp_port_act(&act), INSP_OK);
+		settle(0, 100000);
+		compare_all();
+	}
+}
+
 /* A watch that begins anew keeps its id and sends full states. */
 static void test_resync(void **state)
 {
@@ -726,6 +745,7 @@ int main(void)
 		T(test_random_unrest),
 		T(test_maps_overrun),
 		T(test_maps_lapped),
+		T(test_many_spaces),
 		T(test_resync),
 		T(test_events),
 		T(test_event_kinds),

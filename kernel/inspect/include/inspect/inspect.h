@@ -97,8 +97,8 @@ uint64_t insp_poll(struct insp *insp, uint64_t now_us);
  * INSP_EVENT_NAMES in protocol.h says: the space's id for map and unmap (whose addr and size are
  * the range), the zone's index for frames, what failed for INSP_EV_FAIL. Any context on any CPU,
  * NMI included; wait-free, no lock. Map and unmap must be reported for every change of a mapping
- * while INSP_OP_LISTEN names them: the watch of mappings is made from them. A space that ends is
- * an unmap of all its user half.
+ * while INSP_OP_LISTEN names them: the watch of mappings is made from them. That a space ended
+ * need not be reported.
  */
 void insp_event(struct insp *insp, enum insp_event_op op, uint64_t addr, uint64_t size,
 		uint64_t site, uint32_t arg);

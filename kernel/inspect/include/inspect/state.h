@@ -15,6 +15,7 @@
 #define INSP_CACHES_MAX	  16
 #define INSP_FRAME_BLOCKS 1024	/* hashes that a watch keeps of the frames */
 #define INSP_DIRTY_MAX	  64	/* ranges whose mappings a watch still has to send */
+#define INSP_SPACES_KNOWN 64	/* spaces whose end a watch notices one by one */
 #define INSP_MAP_SLOTS	  1024	/* of the ring of map and unmap, a power of two */
 #define INSP_REPLY_BYTES  49152 /* of kept replies per link */
 #define INSP_LINK_LIMIT	  4
@@ -116,6 +117,10 @@ struct insp_watch {
 	uint64_t sweep[2]; /* cursor of the space that goes next */
 	uint32_t dirties;
 	struct insp_dirty dirty[INSP_DIRTY_MAX];
+	uint64_t gen_spaces; /* when the spaces were last looked at */
+	uint64_t spaces_sum; /* of what there are beyond the known ones */
+	uint32_t spaces_known;
+	uint32_t known[INSP_SPACES_KNOWN];
 
 	uint64_t event_read, event_lost;
 	uint64_t log_read, log_lost;
