@@ -42,3 +42,33 @@ $(BUILD)/obj/asan/$M/test/test_views.o: CPPFLAGS += -I$M/views
 PROGS += term2svg
 term2svg.kind := tool
 term2svg.srcs := tests/terminal/term2svg.c
+
+# The interface itself, in tmux.
+TAP_TESTS += $(addprefix tests/terminal/,screens.bats replay.bats live.bats exits.bats)
+
+# Each fuzz target is also a test: fixed mutations of its seeds (test/smoke.c).
+define memviz_fuzz
+PROGS += memviz-fuzz-$1 memviz-smoke-$1
+memviz-fuzz-$1.kind   := fuzz
+memviz-fuzz-$1.units  := memviz
+memviz-fuzz-$1.srcs   := $M/test/fuzz_$1.c
+memviz-fuzz-$1.libs   := $(memviz_LIBS)
+memviz-smoke-$1.kind  := test
+memviz-smoke-$1.units := memviz
+memviz-smoke-$1.srcs  := $M/test/fuzz_$1.c $M/test/smoke.c
+memviz-smoke-$1.libs  := $(memviz_LIBS)
+endef
+$(foreach t,reader ftrace config model recording,$(eval $(call memviz_fuzz,$t)))
+
+TAP_TESTS += tests/memviz/cli.bats tests/memviz/live.bats tests/memviz/hub.bats
+
+# ---- installing ----------------------------------------------------------------------------------
+INSTALL_RULES += install-memviz
+.PHONY: install-memviz
+install-memviz:
+	$(call say,INSTALL,$(DESTDIR)$(PREFIX)/bin/memviz)
+	$(Q)install -Dm755 $(BUILD)/memviz $(DESTDIR)$(PREFIX)/bin/memviz
+	$(Q)install -Dm644 $M/man/memviz.1 $(DESTDIR)$(PREFIX)/share/man/man1/memviz.1
+	$(Q)install -Dm644 $M/completions/memviz.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/memviz
+	$(Q)install -Dm644 $M/completions/memviz.zsh $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_memviz
+	$(Q)install -Dm644 $M/completions/memviz.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/memviz.fish

@@ -1065,7 +1065,7 @@ static void screens_show_what_the_model_knows(void **state)
 	assert_shows(&a, "NORMAL");
 	press(&a, '2');
 	assert_shows(&a, "0x001000000  frame 8 of 2,112 in ZONE_NORMAL");
-	assert_shows(&a, "hole of 3.75 GiB");
+	assert_shows(&a, " hole: 3.75 GiB ");
 	press(&a, '/');
 	for (const char *p = "slab"; *p; p++)
 		press(&a, *p);

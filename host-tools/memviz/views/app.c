@@ -206,6 +206,10 @@ void mv_app_tick(struct mv_app *a, uint64_t now_us)
 	}
 	a->model = a->frozen ? a->frozen : a->live;
 	learn_symbols(a);
+	if (a->live->uptime_us != a->uptime_us) {
+		a->uptime_us = a->live->uptime_us;
+		a->uptime_seen_us = now_us;
+	}
 	if (v->ops->tick)
 		v->ops->tick(v);
 	if (a->popup && a->popup->ops->tick)
@@ -553,6 +557,7 @@ void mv_app_input(struct mv_app *a, const struct mv_input *in)
 	a->dirty = true;
 	if (in->key == MVK_RESIZE || in->key == MVK_NONE)
 		return;
+	a->message[0] = '\0'; /* said and read: the hints come back */
 	if (a->prompt.kind != PROMPT_NONE) {
 		mv_prompt_key(a, in->key);
 		return;

@@ -93,20 +93,43 @@ static bool add_line(struct mv_grid *g, struct mv_grid_line line)
 	return true;
 }
 
-/* Frames of the hole that begins at or before @frame and covers it; 0 when it is no hole. */
-static uint64_t hole_from(const struct mv_model *m, uint64_t frame)
+static bool foldable(const struct mv_frame_run *r)
 {
-	size_t i = run_from(m, frame);
+	return r->state == MV_FRAME_HOLE || r->state == MV_FRAME_RESERVED;
+}
+
+/* Frames from @frame on that are all hole or all reserved; 0 when they are neither. */
+static uint64_t dull_from(const struct mv_model *m, uint64_t frame)
+{
+	size_t first = run_from(m, frame), i = first;
 	uint64_t end = frame;
 
 	for (; i < m->frame_run_count; i++) {
 		const struct mv_frame_run *r = &m->frames[i];
 
-		if (run_start(r) > end || r->state != MV_FRAME_HOLE)
+		if (run_start(r) > end || !foldable(r) || r->state != m->frames[first].state)
 			break;
 		end = run_end(r);
 	}
 	return end - frame;
+}
+
+uint64_t mv_grid_extent(const struct mv_model *m)
+{
+	for (size_t i = m->frame_run_count; i-- > 0;)
+		if (!foldable(&m->frames[i]) && m->frames[i].state != MV_FRAME_UNKNOWN)
+			return run_end(&m->frames[i]);
+	return m->frame_run_count ? run_end(&m->frames[m->frame_run_count - 1]) : 0;
+}
+
+uint64_t mv_grid_worth(const struct mv_model *m, uint64_t per_line)
+{
+	uint64_t extent = mv_grid_extent(m), worth = extent;
+
+	for (size_t i = 0; i < m->frame_run_count && run_end(&m->frames[i]) <= extent; i++)
+		if (foldable(&m->frames[i]) && m->frames[i].count > 3 * per_line)
+			worth -= m->frames[i].count - 3 * per_line;
+	return worth;
 }
 
 static bool lay_lines(struct mv_grid *g, const struct mv_model *m)
@@ -115,7 +138,7 @@ static bool lay_lines(struct mv_grid *g, const struct mv_model *m)
 
 	g->line_count = 0;
 	for (uint64_t at = 0; at < g->frames;) {
-		uint64_t lines = hole_from(m, at) / per_line;
+		uint64_t lines = dull_from(m, at) / per_line;
 		uint64_t span = lines >= 2 ? lines * per_line : per_line;
 
 		if (!add_line(g, (struct mv_grid_line){at, span, lines >= 2}))
@@ -154,7 +177,7 @@ bool mv_grid_layout(struct mv_grid *g, const struct mv_model *m, int rows, int c
 {
 	if (!m->frame_run_count || rows <= 0 || cols <= 0)
 		return false;
-	g->frames = run_end(&m->frames[m->frame_run_count - 1]);
+	g->frames = mv_grid_extent(m);
 	g->rows = rows;
 	g->cols = cols;
 	g->hilbert = hilbert;

@@ -3,8 +3,8 @@
  * Which frame stands in which cell of the memory map. Pure: reads a model, draws nothing.
  *
  * A cell stands for `per_cell` frames (a power of two). In row order the grid scrolls, and a hole
- * of two or more whole lines takes one line only. In Hilbert order the grid is cut into pages of
- * rows * cols cells, each filled by one curve.
+ * or a reserved range of two or more whole lines takes one line only. In Hilbert order the grid is
+ * cut into pages of rows * cols cells, each filled by one curve.
  */
 #ifndef VIEWS_GRID_H
 #define VIEWS_GRID_H
@@ -50,12 +50,18 @@ struct mv_grid {
 	int rows, cols;
 	uint64_t per_cell;
 	bool hilbert;
-	uint64_t frames; /* of the machine, from physical 0 to the end of the last run */
+	uint64_t frames; /* mv_grid_extent() */
 	struct mv_curve curve;
 	struct mv_grid_line *lines; /* row order only */
 	size_t line_count, line_capacity;
 	size_t top; /* first line shown, or page in Hilbert order */
 };
+
+/* Frames from physical 0 to the end of the last one that is memory: what the map shows. Ranges that
+ * firmware keeps far above are left out. */
+uint64_t mv_grid_extent(const struct mv_model *m);
+/* The same, with holes and reserved ranges counted as they are when folded (about three lines). */
+uint64_t mv_grid_worth(const struct mv_model *m, uint64_t per_line);
 
 /* Lays the machine out. @per_cell 0: the smallest with which all fits, as long as a larger one
  * helps. False when there is nothing to lay out. `top` is kept where it still makes sense. */

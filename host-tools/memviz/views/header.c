@@ -129,6 +129,14 @@ static bool draw_trouble(struct mv_app *a, struct mv_rect line)
 	return true;
 }
 
+/* A quiet kernel says nothing, yet its time goes on. */
+static uint64_t uptime(const struct mv_app *a)
+{
+	bool running = a->link.state == MV_SESSION_LIVE && !a->frozen && a->uptime_us;
+
+	return a->model->uptime_us + (running ? a->now_us - a->uptime_seen_us : 0);
+}
+
 static void draw_facts(struct mv_app *a, struct mv_rect line)
 {
 	char text[512] = " ", part[256], num[32], safe[160];
@@ -138,7 +146,7 @@ static void draw_facts(struct mv_app *a, struct mv_rect line)
 	snprintf(part, sizeof(part), "%s %s", m->hello.known ? m->hello.name : "no kernel yet",
 		 m->hello.version);
 	add(text, sizeof(text), room, mv_format_safe(part, safe, sizeof(safe)));
-	snprintf(part, sizeof(part), "up %s", mv_age(m->uptime_us, num, sizeof(num)));
+	snprintf(part, sizeof(part), "up %s", mv_age(uptime(a), num, sizeof(num)));
 	add(text, sizeof(text), room, part);
 	snprintf(part, sizeof(part), "gen %s", mv_format_count(m->gen, num, sizeof(num)));
 	add(text, sizeof(text), room, part);

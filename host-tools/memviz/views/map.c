@@ -255,7 +255,9 @@ static void draw_folded(struct mv_app *a, struct map *p, int row, const struct m
 
 	mv_fill(&a->canvas, mv_rect(y, p->area.col, 1, p->grid.cols * p->cell_cols),
 		mv_glyph(GL_MINUS, a->ascii), here ? ST_CURSOR : ST_F_HOLE);
-	snprintf(text, sizeof(text), " hole of %s ",
+	const struct mv_frame_run *run = mv_model_frame_at(a->model, line->frame * MV_FRAME_BYTES);
+
+	snprintf(text, sizeof(text), " %s: %s ", mv_kinds[mv_kind_of(run)].name,
 		 mv_format_size(line->span * MV_FRAME_BYTES, size, sizeof(size)));
 	mv_text(&a->canvas, y, p->area.col + 4, here ? ST_CURSOR : ST_F_HOLE, text);
 }
@@ -282,21 +284,12 @@ static void draw_margin(struct mv_app *a, struct map *p, int row, int margin)
 
 static int margin_of(const struct mv_model *m)
 {
-	const struct mv_frame_run *last = &m->frames[m->frame_run_count - 1];
-	uint64_t end = last->pa + last->count * MV_FRAME_BYTES;
+	uint64_t end = mv_grid_extent(m) * MV_FRAME_BYTES;
 	int digits = 8;
 
 	while (digits < 16 && end >> (digits * 4))
 		digits++;
 	return digits + 5;
-}
-
-/* Frames of the machine, from physical 0 on. */
-static uint64_t machine_frames(const struct mv_model *m)
-{
-	const struct mv_frame_run *last = &m->frames[m->frame_run_count - 1];
-
-	return last->pa / MV_FRAME_BYTES + last->count;
 }
 
 static uint64_t per_cell_for(uint64_t frames, int cols, int rows)
@@ -315,7 +308,7 @@ static uint64_t per_cell_for(uint64_t frames, int cols, int rows)
  */
 static int choose_cells(struct map *p, const struct mv_model *m, int rows, int cols)
 {
-	uint64_t frames = machine_frames(m);
+	uint64_t frames = p->hilbert ? mv_grid_extent(m) : mv_grid_worth(m, (uint64_t)cols / 2);
 	int n = 8;
 
 	while (n < cols && (uint64_t)n * (uint64_t)rows < frames)
@@ -385,7 +378,7 @@ static void draw(struct mv_view *v, struct mv_rect r)
 	}
 	place(a, p);
 	struct mv_rect words = mv_cut_top(&r, a->room == ROOM_TINY ? 1 : 2);
-	mv_kind_count(a->model, 0, machine_frames(a->model), counts);
+	mv_kind_count(a->model, 0, mv_grid_extent(a->model), counts);
 	if (a->room >= ROOM_MEDIUM) {
 		struct mv_rect side = mv_cut_right(&r, 38);
 

@@ -115,15 +115,19 @@ static void help_draw(struct mv_popup *p, struct mv_rect screen)
 	mv_cut_top(&in, 1);
 	popup_foot(a, &in, "Type to search. Up Down scroll. Esc closes. Dim: not on this screen.");
 	mv_cut_bottom(&in, 1);
-	h->page = in.rows;
-	clamp_top(&h->top, n, in.rows);
-	for (int i = 0; i < in.rows && h->top + i < n; i++) {
-		const struct mv_binding *b = hits[h->top + i];
-		bool here = mv_binding_applies(b, context);
+	h->page = in.rows / 2;
+	if (h->top > n - 1)
+		h->top = n - 1;
+	if (h->top < 0)
+		h->top = 0;
+	for (int i = h->top; in.rows > 0 && i < n; i++) {
+		bool here = mv_binding_applies(hits[i], context);
+		struct mv_rect words = in;
 
-		mv_text_fit(&a->canvas, in.row + i, in.col, 10, false, ST_POPUP_TITLE, b->label);
-		mv_text_fit(&a->canvas, in.row + i, in.col + 11, in.cols - 11, false,
-			    here ? ST_POPUP : ST_DIM, b->help);
+		mv_cut_left(&words, 11);
+		mv_text_fit(&a->canvas, in.row, in.col, 10, false, ST_POPUP_TITLE, hits[i]->label);
+		mv_cut_top(&in,
+			   mv_wrap(&a->canvas, words, here ? ST_POPUP : ST_DIM, hits[i]->help));
 	}
 	if (!n)
 		mv_text(&a->canvas, in.row, in.col, ST_POPUP, "No key does that.");

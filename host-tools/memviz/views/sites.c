@@ -42,7 +42,7 @@ static const struct mv_column object_columns[] = {
 
 struct sites {
 	struct mv_view view;
-	bool leaks, from_events;
+	bool leaks, from_events, switched_on;
 	struct mv_ask sites_ask, leaks_ask, trace_ask;
 	struct mv_site_list list;
 	struct mv_object_list old;
@@ -353,15 +353,17 @@ static void trace_done(void *ctx, struct mv_ask *ask)
 	if (ask->state == ASK_FAILED)
 		mv_app_say(s->view.app, ST_BAD, "%s", ask->error.message);
 	else
-		mv_app_say(s->view.app, ST_OK, "Attribution switched");
+		mv_app_say(s->view.app, ST_OK, "Attribution switched %s",
+			   s->switched_on ? "on" : "off");
 	s->sites_ask.asked_us = 0;
 }
 
 static bool toggle_trace(struct sites *s)
 {
-	/* What answers trace.sites is on. */
-	bool on = s->sites_ask.state != ASK_FAILED;
+	/* Off, the kernel knows of no sites. */
+	bool on = s->list.count > 0;
 
+	s->switched_on = !on;
 	s->trace_ask.done = trace_done;
 	s->trace_ask.ctx = s;
 	mv_ask_send(&s->trace_ask, s->view.app, on ? "trace.stop" : "trace.start", NULL, false);

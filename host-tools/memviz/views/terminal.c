@@ -27,6 +27,8 @@
 #include <unistd.h>
 
 #define RESTORE_BYTES 256
+#define PRESSES \
+	(BUTTON1_PRESSED | BUTTON1_CLICKED | BUTTON1_DOUBLE_CLICKED | BUTTON1_TRIPLE_CLICKED)
 
 static const int fatal_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
 static const int told_signals[] = {SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGTSTP};
@@ -298,7 +300,8 @@ void mv_terminal_redraw(struct mv_terminal *t)
 
 void mv_terminal_mouse(struct mv_terminal *t, bool on)
 {
-	mmask_t mask = BUTTON1_PRESSED | BUTTON1_DOUBLE_CLICKED | BUTTON4_PRESSED | BUTTON5_PRESSED;
+	/* ncurses makes a click of a press and a release that it reads together. */
+	mmask_t mask = PRESSES | BUTTON1_RELEASED | BUTTON4_PRESSED | BUTTON5_PRESSED;
 
 	mouseinterval(0); /* a press is a press at once; double clicks are ours to count */
 	mousemask(on ? mask : 0, NULL);
@@ -319,7 +322,7 @@ static struct mv_input mouse_input(void)
 		in.mouse = MOUSE_WHEEL_UP;
 	else if (ev.bstate & BUTTON5_PRESSED)
 		in.mouse = MOUSE_WHEEL_DOWN;
-	else if (ev.bstate & BUTTON1_PRESSED)
+	else if (ev.bstate & PRESSES)
 		in.mouse = MOUSE_PRESS;
 	else
 		in.key = MVK_NONE;
@@ -372,17 +375,29 @@ static int plain_key(wint_t ch)
 	}
 }
 
-struct mv_input mv_terminal_read(struct mv_terminal *t)
+/* False: nothing waits. MVK_NONE with true: something that means nothing here. */
+static bool read_one(struct mv_input *in)
 {
-	struct mv_input in = {.key = MVK_NONE};
 	wint_t ch;
 	int kind = wget_wch(keyboard, &ch);
 
-	(void)t;
+	*in = (struct mv_input){.key = MVK_NONE};
 	if (kind == ERR)
-		return in;
+		return false;
 	if (kind == KEY_CODE_YES && ch == KEY_MOUSE)
-		return mouse_input();
-	in.key = kind == KEY_CODE_YES ? special_key((int)ch) : plain_key(ch);
+		*in = mouse_input();
+	else
+		in->key = kind == KEY_CODE_YES ? special_key((int)ch) : plain_key(ch);
+	return true;
+}
+
+struct mv_input mv_terminal_read(struct mv_terminal *t)
+{
+	struct mv_input in;
+
+	(void)t;
+	/* ncurses may hold more than poll() knows of: read on until it has nothing. */
+	while (read_one(&in) && in.key == MVK_NONE)
+		;
 	return in;
 }
