@@ -2,7 +2,7 @@
  * The GDB stub on this kernel: ways into it, its line, ways out, and `monitor`.
  *
  * While the kernel runs, each byte of the line goes through a hook in the receive interrupt. What
- * asks for a stop is only noted there; the stop itself happens behind the interrupt's handler, so
+ * asks for a stop is only noted there; the stop itself happens at the end of the interrupt, so
  * that the debugger sees the interrupted code and not the driver. Traps come through the debugger
  * hook of traps.c, a panic through its own hook, everything else (gdbwait, sys.break) by an INT3.
  *
@@ -23,13 +23,11 @@
 #include <kernel/uart.h>
 #include <string.h>
 
-#define LINE_VECTOR (TRAP_FIRST_INTERRUPT + 4) /* COM1 and COM3 share ISA line 4 */
-#define RS	    0x1e
-#define CTRL_C	    0x03
-#define BREATHS	    32 /* between two looks at an idle line: a virtual one is served by others */
+#define RS	0x1e
+#define CTRL_C	0x03
+#define BREATHS 32 /* between two looks at an idle line: a virtual one is served by others */
 
 static struct stub_target target;
-static trap_handler_fn line_handler; /* the driver's */
 
 /* ---- stopping ---- */
 
@@ -99,8 +97,20 @@ static bool on_fault(struct trap_frame *frame)
 	return stop(frame, &event);
 }
 
+/* The end of an interrupt in which the line asked for a stop. */
+static bool on_request(struct trap_frame *frame)
+{
+	static const struct gdbstub_event request = {.cause = GDBSTUB_CAUSE_REQUEST};
+
+	if (target.stop_wanted && !target.active)
+		stop(frame, &request);
+	return true;
+}
+
 static bool on_trap(struct trap_frame *frame)
 {
+	if (frame->vector >= TRAP_FIRST_INTERRUPT)
+		return on_request(frame);
 	switch (frame->vector) {
 	case TRAP_DEBUG:
 		return on_debug_trap(frame);
@@ -138,17 +148,9 @@ static bool on_byte(uint8_t byte, void *context)
 	if (target.stop_wanted || target.active || !is_ours(byte))
 		return false;
 	target.stop_wanted = gdbstub_rx_byte(&target.stub, byte);
+	if (target.stop_wanted)
+		trap_request_debugger();
 	return true;
-}
-
-static bool on_line_interrupt(struct trap_frame *frame)
-{
-	static const struct gdbstub_event request = {.cause = GDBSTUB_CAUSE_REQUEST};
-	bool handled = line_handler && line_handler(frame);
-
-	if (target.stop_wanted && !target.active)
-		stop(frame, &request);
-	return handled;
 }
 
 /* ---- the line while it is stopped ---- */
@@ -327,7 +329,6 @@ void port_gdbstub_init(void)
 	stub_window_init();
 	target.ready = true;
 	uart_set_receive_hook(target.uart, on_byte, NULL);
-	line_handler = trap_set_handler(LINE_VECTOR, on_line_interrupt);
 	trap_set_debugger(on_trap);
 	panic_add_hook(&hook);
 	pr_info("gdb: listening on COM%u", target.uart + 1);

@@ -1,0 +1,110 @@
+"""Rows of `make bench B=gdb`: run inside GDB by tests/bench/gdb-stub, which boots the kernel.
+
+DIR holds the kernel's sockets. A row is name, value, unit, peer, peer_value.
+"""
+
+import json
+import os
+import statistics
+import time
+
+import gdb
+
+MIB = 1 << 20
+RUNS = 3
+
+
+def row(name, value, unit, peer="-", peer_value="-"):
+    print("ROW\t%s\t%.2f\t%s\t%s\t%s" % (name, value, unit, peer, peer_value))
+
+
+def seconds(call):
+    start = time.monotonic()
+    call()
+    return time.monotonic() - start
+
+
+def attach(sock):
+    return seconds(lambda: gdb.execute("target remote %s/%s" % (DIR, sock), to_string=True))
+
+
+def read_rate(address, size=MIB):
+    """KiB a second of GDB reading memory."""
+    inferior = gdb.selected_inferior()
+    return size / 1024 / seconds(lambda: inferior.read_memory(address, size))
+
+
+def wire_rate(size=MIB):
+    """KiB a second of a bare loop of 16-byte bursts on this line, into this GDB."""
+    command = "monitor wire %d" % size
+    return size / 1024 / seconds(lambda: gdb.execute(command, to_string=True))
+
+
+def side_by_side(address):
+    """Wire and read by turns, since other work on the machine moves both."""
+    pairs = [(wire_rate(), read_rate(address)) for _ in range(RUNS)]
+    return statistics.median(w for w, _ in pairs), statistics.median(r for _, r in pairs)
+
+
+def packets_sent():
+    with open(DIR + "/remote.log", errors="replace") as file:
+        return sum(line.startswith("w $") for line in file)
+
+
+def trips(command):
+    """Round trips of one GDB command."""
+    before = packets_sent()
+    gdb.execute(command, to_string=True)
+    return packets_sent() - before
+
+
+def next_over_loop(buffer):
+    """`next` over 100 rounds of REP MOVSB, the loop of one line that every kernel has."""
+    names = "rip rsp rbp rdi rsi rdx rax rcx".split()
+    saved = {name: int(gdb.parse_and_eval("(unsigned long)$" + name)) for name in names}
+    for name, value in {"rdi": buffer, "rsi": buffer, "rdx": 100}.items():
+        gdb.execute("set $%s = %d" % (name, value))
+    gdb.execute("set $rip = copy_with_recovery")
+    inferior = gdb.selected_inferior()
+    while bytes(inferior.read_memory(gdb.selected_frame().pc(), 2)) != b"\xf3\xa4":
+        gdb.execute("stepi", to_string=True)
+    count = trips("next")
+    for name, value in saved.items():
+        gdb.execute("set $%s = %d" % (name, value))
+    return count
+
+
+def main():
+    attach_times = []
+    for _ in range(RUNS):
+        attach_times.append(attach("gdb.sock"))
+        gdb.execute("detach", to_string=True)
+    gdb.execute("set remotelogfile %s/remote.log" % DIR)
+    attach("gdb.sock")
+    noise = int(json.loads(gdb.execute("monitor mm.kmalloc %d" % MIB, to_string=True))["addr"], 16)
+    zeros = int(json.loads(
+        gdb.execute("monitor mm.kmalloc %d zero=true" % MIB, to_string=True))["addr"], 16)
+    gdb.execute("stepi", to_string=True)
+    step_trips = trips("stepi")
+    next_trips = next_over_loop(zeros)
+    gdb.execute("detach", to_string=True)
+    gdb.execute("set remotelogfile /dev/null")
+    attach("gdb.sock")
+    gdb.selected_inferior().write_memory(noise, os.urandom(MIB))
+    wire, random_rate = side_by_side(noise)
+    zero_rate = read_rate(zeros)
+    gdb.execute("detach", to_string=True)
+    attach("qemu-gdb.sock")
+    qemu_random, qemu_zero = read_rate(noise), read_rate(zeros)
+    gdb.execute("detach", to_string=True)
+    row("gdb.read_random", random_rate, "KiB/s", "half the wire", "%.2f" % (wire / 2))
+    row("gdb.read_random.kgdb", random_rate, "KiB/s", "kgdb 6.1", "42")
+    row("gdb.read_random.qemu", random_rate, "KiB/s", "QEMU's stub",
+        "%.2f" % qemu_random)
+    row("gdb.read_zero", zero_rate, "KiB/s", "QEMU's stub", "%.2f" % qemu_zero)
+    row("gdb.next_loop_100", next_trips, "round trips", "budget", "12")
+    row("gdb.stepi", step_trips, "round trips", "budget", "3")
+    row("gdb.attach", 1000 * statistics.median(attach_times), "ms", "budget", "300")
+
+
+main()
