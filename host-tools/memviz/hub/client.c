@@ -78,7 +78,7 @@ static void listen_for(struct hub *h, struct client *c)
 {
 	bool out = c->out.len > 0;
 	struct epoll_event ev = {.data.u64 = c->number};
-	if (!c->paused && !c->dropped)
+	if (!c->paused && !c->dropped && !c->ended)
 		ev.events |= EPOLLIN;
 	if (out)
 		ev.events |= EPOLLOUT;
@@ -92,6 +92,8 @@ void client_send(struct hub *h, struct client *c, const char *open_json, size_t 
 	if (c->dropped)
 		return;
 	size_t start = c->out.len;
+	if (!start)
+		c->moved_us = mv_now_us();
 	mv_buf_add(&c->out, &rs, 1);
 	mv_buf_add(&c->out, open_json, len);
 	mv_buf_printf(&c->out, ",\"seq\":%" PRIu64, c->seq++);
@@ -116,6 +118,8 @@ void client_flush(struct hub *h, struct client *c)
 		done += (size_t)n;
 	}
 	c->tx_bytes += done;
+	if (done)
+		c->moved_us = mv_now_us();
 	mv_buf_consume(&c->out, done);
 	if (c->wants_out != (c->out.len > 0))
 		listen_for(h, c);
@@ -141,6 +145,14 @@ void client_drop(struct hub *h, struct client *c, const char *why)
 	c->dropped = true;
 	c->dropped_us = mv_now_us();
 	listen_for(h, c);
+}
+
+void client_check(struct hub *h, struct client *c, uint64_t now)
+{
+	if (!c->dropped && c->out.len > CLIENT_STALL_MIN && now > c->moved_us + CLIENT_STALL_US)
+		client_drop(h, c, "it reads too slowly");
+	if (c->dropped && (!c->out.len || now > c->dropped_us + DROP_NOTICE_US))
+		client_remove(h, c);
 }
 
 static void take_records(struct hub *h, struct client *c)
@@ -172,8 +184,14 @@ static void read_client(struct hub *h, struct client *c)
 	ssize_t n = recv(c->fd, chunk, sizeof chunk, 0);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n <= 0) {
+	if (n < 0) {
 		client_remove(h, c);
+		return;
+	}
+	if (n == 0) {
+		/* Its questions are answered yet; a full close comes as EPOLLHUP. */
+		c->ended = true;
+		listen_for(h, c);
 		return;
 	}
 	c->rx_bytes += (uint64_t)n;
@@ -195,6 +213,8 @@ void client_ready(struct hub *h, struct client *c, uint32_t events)
 			client_remove(h, c);
 		return;
 	}
-	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+	if (events & (EPOLLHUP | EPOLLERR))
+		client_remove(h, c);
+	else if (events & EPOLLIN)
 		read_client(h, c);
 }

@@ -79,8 +79,7 @@ static void flush_all(struct hub *h)
 		next = c->next;
 		if (c->out.len)
 			client_flush(h, c);
-		if (c->dropped && (!c->out.len || mv_now_us() > c->dropped_us + DROP_NOTICE_US))
-			client_remove(h, c);
+		client_check(h, c, mv_now_us());
 	}
 }
 
@@ -173,17 +172,22 @@ enum mv_status mv_hub_run(const struct mv_hub_options *o, struct mv_error *e)
 
 /* ---- a hub in a process of its own ---- */
 
+static bool own_folder(const char *path)
+{
+	struct stat st;
+	mkdir(path, 0700);
+	return lstat(path, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == getuid() &&
+	       !(st.st_mode & 077);
+}
+
 static bool private_folder(char *out, size_t size)
 {
 	const char *dir = getenv("XDG_RUNTIME_DIR");
-	if (dir && dir[0] == '/')
-		snprintf(out, size, "%s/memviz", dir);
-	else
-		snprintf(out, size, "/tmp/memviz-%u", (unsigned)getuid());
-	struct stat st;
-	mkdir(out, 0700);
-	return lstat(out, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == getuid() &&
-	       !(st.st_mode & 077);
+	if (dir && dir[0] == '/' && snprintf(out, size, "%s/memviz", dir) < (int)size &&
+	    own_folder(out))
+		return true;
+	snprintf(out, size, "/tmp/memviz-%u", (unsigned)getuid());
+	return own_folder(out);
 }
 
 static void become_hub(const char *target, const char *path, int ready_fd)
@@ -198,6 +202,9 @@ static void become_hub(const char *target, const char *path, int ready_fd)
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	for (int fd = 0; fd < 3; fd++)
 		dup2(null, fd);
+	/* Nothing of who started us stays open. */
+	o.ready_fd = dup2(ready_fd, 3);
+	close_range(4, ~0u, 0);
 	signal(SIGPIPE, SIG_IGN);
 	_exit(run(&o, IDLE_US, &e) == MV_OK ? 0 : 1);
 }

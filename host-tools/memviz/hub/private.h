@@ -10,7 +10,9 @@
 #define CLIENTS_MAX	    256
 #define CLIENT_WATCHES	    4
 #define CLIENT_FLIGHT	    128		/* more of its requests wait unread in its socket */
-#define CLIENT_OUT_MAX	    (16u << 20) /* bytes it left unread, and then it is dropped */
+#define CLIENT_OUT_MAX	    (64u << 20) /* bytes it left unread, and then it is dropped; */
+#define CLIENT_STALL_MIN    (1u << 20)	/* or so many, of which it took none */
+#define CLIENT_STALL_US	    5000000u	/* for so long */
 #define CLIENT_REPLIES	    512		/* for repeats, as the kernel's own cache */
 #define DROP_NOTICE_US	    5000000u	/* so long a dropped client may still read why */
 #define RANGES_MAX	    512		/* more changes than that are sent as a full state */
@@ -50,7 +52,8 @@ struct client {
 	uint64_t seq, since_us, rx_bytes, tx_bytes, requests;
 	char session[33], token[65];
 	bool need_crc, wants_out, paused, dropped;
-	uint64_t dropped_us;
+	bool ended;		       /* it will send no more, but may still read: half closed */
+	uint64_t dropped_us, moved_us; /* moved: its socket last took a byte */
 	size_t flight;
 	uint64_t open_ids[CLIENT_FLIGHT + 8]; /* with a session, not yet answered */
 	size_t open_count;
@@ -81,6 +84,8 @@ struct client *client_find(struct hub *h, uint64_t number);
 /* Sends `{...` (an object without its closing brace), adding seq and crc. */
 void client_send(struct hub *h, struct client *c, const char *open_json, size_t len);
 void client_resume(struct hub *h, struct client *c);
+/* Drops it when it has stalled; removes it when it was dropped long enough ago. */
+void client_check(struct hub *h, struct client *c, uint64_t now);
 
 /* rpc.c */
 void rpc_record(struct hub *h, struct client *c, const struct mv_record *rec);

@@ -81,6 +81,9 @@ static json *own_hello(struct hub *h, struct client *c, json *params, struct mv_
 	json_object_deep_copy(mv_session_hello(h->s), &hello, NULL);
 	mv_json_add_str(hello, INSP_F_SESSION, c->session);
 	mv_json_add_str(hello, INSP_F_TOKEN, c->token);
+	uint64_t t_us;
+	if (mv_json_u64(hello, INSP_F_T_US, &t_us))
+		mv_json_add_u64(hello, INSP_F_T_US, t_us + mv_session_hello_age_us(h->s));
 	json *features = mv_json_array(hello, INSP_F_FEATURES);
 	if (!features)
 		json_object_object_add(hello, INSP_F_FEATURES, features = json_object_new_array());

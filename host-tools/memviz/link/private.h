@@ -71,12 +71,15 @@ struct mv_session {
 	char session[41];
 	bool had_session;
 	struct json_object *hello;
+	uint64_t hello_came_us;
 	struct mv_session_status counters;
 	struct rate rate;
 
 	/* requests */
 	struct request_list queue, flight, ready;
 	uint64_t next_handle, next_id, burst_us;
+	uint64_t head_id, head_us; /* the oldest in flight, and since when it is that */
+	double srtt_us;		   /* smoothed round trip */
 
 	/* watching */
 	unsigned topics, hz;

@@ -186,6 +186,17 @@ void mv_recorder_record(struct mv_recorder *r, const char *json, size_t len, uin
 	flush_now_and_then(r, time_us);
 }
 
+void mv_recorder_answer(struct mv_recorder *r, const char *method, struct json_object *result,
+			uint64_t time_us)
+{
+	struct json_object *o = own("answer");
+	mv_json_add_u64(o, "t_us", time_us);
+	mv_json_add_str(o, "method", method);
+	json_object_object_add(o, "result", json_object_get(result));
+	emit_own(r, o);
+	r->time_us = time_us;
+}
+
 uint64_t mv_recorder_bytes(const struct mv_recorder *r)
 {
 	return r->file_bytes;

@@ -129,6 +129,10 @@ bool mv_recording_next(struct mv_recording *r, struct mv_entry *out)
 			out->kind = MV_ENTRY_KEYFRAME;
 			out->time_us = r->time_us = t;
 			return true;
+		} else if (own_field(&rec, "answer", &t)) {
+			out->kind = MV_ENTRY_ANSWER;
+			out->time_us = r->time_us = t;
+			return true;
 		} else if (rec.len > 18 && memcmp(rec.json, "{\"memviz\":\"index\"", 17) == 0) {
 			r->ended = true;
 		}

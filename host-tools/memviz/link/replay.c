@@ -53,6 +53,12 @@ static void apply_held(struct mv_session *s)
 	if (r->held.kind == MV_ENTRY_KEYFRAME) {
 		struct json_object *state = mv_json_obj(o, "state");
 		mv_model_apply_keyframe(s->model, state, r->held.time_us, NULL);
+	} else if (r->held.kind == MV_ENTRY_ANSWER) {
+		const char *method = mv_json_str(o, INSP_F_METHOD);
+		struct json_object *result = mv_json_obj(o, INSP_F_RESULT);
+		if (method && result)
+			mv_model_apply_result(s->model, method, NULL, result, r->held.time_us,
+					      NULL);
 	} else {
 		struct json_object *params = mv_json_obj(o, INSP_F_PARAMS);
 		const char *method = mv_json_str(o, INSP_F_METHOD);

@@ -2,10 +2,12 @@
  * Requests: queued, in flight, answered exactly once.
  *
  * Each carries the session, so that the kernel runs it once however often it
- * comes. It is repeated when the line was silent for the timeout, when a later
- * request was answered first, when a record was lost (a gap in seq), or when the
- * kernel said that it could not read something. Ids grow, and no request waits
- * more than ID_SPAN ids behind the newest, which is what the reply cache holds.
+ * comes. The kernel answers in order, so only the oldest one can be late: it is
+ * repeated after a few round trips without an answer, and all are when the line
+ * is silent; sooner when a later request was answered first, when a record was
+ * lost (a gap in seq), or when the kernel said that it could not read something.
+ * A request is given up after `attempts` times the timeout. Ids grow, and none
+ * waits more than ID_SPAN ids behind the newest: so many the reply cache holds.
  */
 #include "private.h"
 
@@ -18,8 +20,12 @@
 
 /* A burst of repeats is not repeated within this time. */
 #define BURST_US 60000u
-/* However lively the line is, a reply so late is taken for lost. */
-#define LATE_FACTOR 5u
+/* How long to wait for an answer before a repeat: four round trips, within: */
+#define WAIT_MIN_US   60000u
+#define WAIT_FIRST_US 500000u
+#define DOUBLINGS     3u
+/* On a line where other records flow, so many times longer. */
+#define LATE_FACTOR 4u
 
 /* ---- lists ---- */
 
@@ -193,16 +199,15 @@ void requests_pump(struct mv_session *s)
 	}
 }
 
-static void repeat_or_fail(struct mv_session *s, struct request *q, uint64_t now)
+static bool give_up(struct mv_session *s, struct request *q, uint64_t now)
 {
-	if (q->attempts < s->o.attempts) {
-		transmit(s, q, now);
-		return;
-	}
+	if ((double)(now - q->first_sent_us) < s->o.timeout_s * 1e6 * s->o.attempts)
+		return false;
 	struct mv_error e;
 	mv_fail(&e, MV_LINK, "no answer from %s to %s in %.1f s", s->target.text, q->method,
 		(double)(now - q->first_sent_us) / 1e6);
 	request_finish(s, &s->flight, q, NULL, &e);
+	return true;
 }
 
 /* Repeats the requests in flight whose answers `lost` says are lost. */
@@ -215,7 +220,7 @@ static void burst(struct mv_session *s, bool oldest_only)
 	struct request *q = s->flight.first;
 	for (size_t n = s->flight.count; n && q; n--) {
 		struct request *next = q->next;
-		if (now >= q->sent_us + BURST_US / 2 && q->attempts < s->o.attempts)
+		if (now >= q->sent_us + BURST_US / 2)
 			transmit(s, q, now);
 		if (oldest_only)
 			return;
@@ -254,6 +259,9 @@ void requests_reply(struct mv_session *s, uint64_t id, struct json_object *reply
 		return; /* the second answer to a repeated request */
 	uint64_t now = mv_now_us();
 	s->counters.rtt_us = (double)(now - q->sent_us);
+	if (q->attempts == 1)
+		s->srtt_us = s->srtt_us > 0 ? 0.875 * s->srtt_us + 0.125 * s->counters.rtt_us
+					    : s->counters.rtt_us;
 	overtaken(s, q, now);
 	struct json_object *error = mv_json_obj(reply, INSP_F_ERROR);
 	int64_t code = 0;
@@ -300,22 +308,41 @@ void requests_new_session(struct mv_session *s)
 	s->queue = again;
 }
 
+/* Doubles with the first attempts, and never exceeds the timeout. */
+static uint64_t patience(const struct mv_session *s, const struct request *q)
+{
+	double most = s->o.timeout_s * 1e6;
+	double wait = s->srtt_us > 0 ? 4 * s->srtt_us : WAIT_FIRST_US;
+	if (wait < WAIT_MIN_US)
+		wait = WAIT_MIN_US;
+	for (unsigned i = 1; i < q->attempts && i <= DOUBLINGS; i++)
+		wait *= 2;
+	return (uint64_t)(wait < most ? wait : most);
+}
+
 uint64_t requests_timers(struct mv_session *s, uint64_t now)
 {
-	uint64_t next = UINT64_MAX;
-	uint64_t timeout = (uint64_t)(s->o.timeout_s * 1e6);
 	struct request *q = s->line == LINE_UP ? s->flight.first : NULL;
-	for (size_t n = s->flight.count; n && q; n--) {
-		struct request *after = q->next;
-		uint64_t quiet = s->last_rx_us > q->sent_us ? s->last_rx_us : q->sent_us;
-		uint64_t at = quiet + timeout;
-		if (q->sent_us + LATE_FACTOR * timeout < at)
-			at = q->sent_us + LATE_FACTOR * timeout;
-		if (at <= now)
-			repeat_or_fail(s, q, now);
-		else if (at < next)
-			next = at;
-		q = after;
+	if (!q)
+		return UINT64_MAX;
+	if (s->head_id != q->id) {
+		s->head_id = q->id;
+		s->head_us = now;
 	}
-	return next;
+	uint64_t wait = patience(s, q);
+	uint64_t asked = q->sent_us > s->head_us ? q->sent_us : s->head_us;
+	uint64_t heard = s->last_rx_us > asked ? s->last_rx_us : asked;
+	uint64_t silent_at = heard + wait, late_at = asked + LATE_FACTOR * wait;
+	uint64_t at = silent_at < late_at ? silent_at : late_at;
+	if (now < at)
+		return at;
+	if (give_up(s, q, now))
+		return now;
+	if (now >= silent_at) {
+		s->burst_us = 0;
+		burst(s, false);
+	} else {
+		transmit(s, q, now);
+	}
+	return now + WAIT_MIN_US;
 }

@@ -154,6 +154,11 @@ struct json_object *mv_session_hello(const struct mv_session *s)
 	return s->hello;
 }
 
+uint64_t mv_session_hello_age_us(const struct mv_session *s)
+{
+	return s->hello_came_us ? mv_now_us() - s->hello_came_us : 0;
+}
+
 /* ---- timer ---- */
 
 void session_arm(struct mv_session *s, uint64_t at_us)

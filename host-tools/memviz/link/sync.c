@@ -127,6 +127,7 @@ void sync_hello_reply(struct mv_session *s, struct json_object *reply)
 	}
 	json_object_put(s->hello);
 	s->hello = json_object_get(result);
+	s->hello_came_us = mv_now_us();
 	session_begins(s, result);
 	if (mv_json_u64(reply, INSP_F_SEQ, &seq))
 		mv_seq_see(&s->seq, seq);
@@ -269,12 +270,18 @@ void sync_notify(struct mv_session *s, struct json_object *params, uint64_t time
 
 /* ---- what watching does not tell: spaces, symbols, the past ---- */
 
+static void keep_answer(struct mv_session *s, const char *method, struct json_object *result)
+{
+	if (result && s->recorder)
+		mv_recorder_answer(s->recorder, method, result, mv_wall_us());
+}
+
 static void spaces_came(void *user, struct json_object *result, const struct mv_error *error)
 {
 	struct mv_session *s = user;
-	(void)result;
 	(void)error;
 	s->spaces_asked = false;
+	keep_answer(s, INSP_M_SPACES, result);
 }
 
 static void sites_came(void *user, struct json_object *result, const struct mv_error *error)
@@ -285,6 +292,7 @@ static void sites_came(void *user, struct json_object *result, const struct mv_e
 	if (result)
 		mv_model_apply_result(s->model, INSP_M_TRACE_SITES, NULL, result, s->model->time_us,
 				      NULL);
+	keep_answer(s, INSP_M_TRACE_SITES, result);
 }
 
 static void history_page(void *user, struct json_object *result, const struct mv_error *error);
@@ -343,7 +351,7 @@ static uint64_t sync_extras(struct mv_session *s, uint64_t now)
 			s->spaces_wanted = false;
 			s->spaces_asked = true;
 			s->spaces_us = now;
-			mv_session_call(s, INSP_M_SPACES, NULL, spaces_came, s);
+			mv_session_call_all(s, INSP_M_SPACES, NULL, 0, spaces_came, s);
 		} else {
 			next = s->spaces_us + SPACES_PAUSE_US;
 		}

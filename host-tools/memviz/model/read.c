@@ -379,6 +379,10 @@ bool read_hello(struct mv_model *m, struct json_object *data, struct mv_error *e
 	mv_json_u64(data, INSP_F_TSC_HZ, &h.tsc_hz);
 	mv_json_u64(data, INSP_F_MAX_RECORD, &h.max_record_bytes);
 	join_features(mv_json_array(data, INSP_F_FEATURES), h.features, sizeof h.features);
+	uint64_t t_us;
+	/* Another kernel may be younger than the one before. */
+	if (mv_json_u64(data, INSP_F_T_US, &t_us))
+		m->uptime_us = t_us;
 	m->hello = h;
 	return true;
 }

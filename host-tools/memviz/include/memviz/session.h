@@ -36,8 +36,8 @@ struct mv_session;
 struct json_object;
 
 struct mv_session_options {
-	double timeout_s;    /* of one attempt of one request; 0: 2 s */
-	unsigned attempts;   /* of one request in all; 0: 4 */
+	double timeout_s;    /* the longest pause between two repeats of a request; 0: 2 s */
+	unsigned attempts;   /* a request is given up after so many timeouts; 0: 4 */
 	bool once;	     /* do not reconnect: a script's way. A lost link ends all requests */
 	bool no_hello_state; /* only hello: no history, spaces and mappings by itself */
 	bool quiet_model;    /* do not feed the model at all (drive, call) */
@@ -71,6 +71,8 @@ const struct mv_model *mv_session_model(const struct mv_session *s);
 
 /* The kernel's own answer to hello; borrowed, NULL before the first one. */
 struct json_object *mv_session_hello(const struct mv_session *s);
+/* Microseconds since it came. */
+uint64_t mv_session_hello_age_us(const struct mv_session *s);
 
 enum mv_session_state {
 	MV_SESSION_CONNECTING,	 /* nothing heard yet */
