@@ -411,7 +411,7 @@ static void put_once(struct insp_call *call, const struct request *r)
 
 static const struct insp_method *method_of(const struct insp_call *call, const struct request *r)
 {
-	if (r->method->escaped)
+	if (!r->method || r->method->escaped)
 		return NULL;
 	return insp_method_find(call->json->text + r->method->start,
 				r->method->end - r->method->start);

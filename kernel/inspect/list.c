@@ -64,7 +64,7 @@ int insp_parse_cursor(struct insp_call *call, uint32_t param, uint32_t kind, uin
 	size_t len = insp_json_string(call->json, t, text, sizeof(text));
 	size_t head_len = insp_format(head, sizeof(head), "%u:", kind);
 	const char *p = text + head_len;
-	if (len == SIZE_MAX || len < head_len || memcmp(text, head, head_len) ||
+	if (len == SIZE_MAX || len < head_len || memcmp(text, head, head_len) != 0 ||
 	    !parse_hex(&p, text + len, ':', &cursor[0]) ||
 	    !parse_hex(&p, text + len, 0, &cursor[1]) || p != text + len)
 		return insp_fail(
@@ -88,6 +88,11 @@ static void end_page(struct insp_call *call, const struct insp_list *list,
 	memcpy(call->next, visit->cursor, sizeof(call->next));
 }
 
+static bool moved(const struct insp_visit *a, const struct insp_visit *b)
+{
+	return a->cursor[0] != b->cursor[0] || a->cursor[1] != b->cursor[1];
+}
+
 /* Writes items until the page is full or the list ends. */
 static void fill(struct insp_call *call, const struct insp_list *list, struct insp_visit visit,
 		 struct page *page)
@@ -100,8 +105,7 @@ static void fill(struct insp_call *call, const struct insp_list *list, struct in
 	while (page->count < page->limit) {
 		struct insp_visit before = visit;
 		page->status = insp_port_next(list->kind, &visit, &item);
-		if (page->status == INSP_BUSY && memcmp(&before, &visit, sizeof(visit)) &&
-		    ++steps < BUSY_STEPS)
+		if (page->status == INSP_BUSY && moved(&before, &visit) && ++steps < BUSY_STEPS)
 			continue;
 		if (page->status == INSP_BUSY && page->count)
 			end_page(call, list, &visit);

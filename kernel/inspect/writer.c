@@ -105,8 +105,9 @@ void insp_w_hex(struct insp_writer *w, uint64_t value)
 	char *p = value_room(w, 20);
 
 	if (p) {
-		__builtin_memcpy(p, "\"0x", 3);
-		p += 3;
+		*p++ = '"';
+		*p++ = '0';
+		*p++ = 'x';
 		p += insp_hex(p, value);
 		*p++ = '"';
 		w->p = p;
@@ -166,7 +167,8 @@ static void escape(struct insp_writer *w, unsigned char c)
 		text[1] = named[c];
 		insp_w_raw(w, text, 2);
 	} else {
-		memcpy(text + 1, "u00", 3);
+		text[1] = 'u';
+		text[2] = text[3] = '0';
 		text[4] = (char)('0' + (c >> 4));
 		text[5] = "0123456789abcdef"[c & 15];
 		insp_w_raw(w, text, 6);

@@ -49,13 +49,13 @@ enum insp_field_type {
 
 struct insp_field {
 	const char *name; /* NULL ends a table */
-	uint8_t type;
-	bool optional; /* may be left out of the result */
-	uint16_t offset;
 	const char *meaning;
 	const struct insp_field *sub;
 	const char *const *words;
 	uint32_t word_count;
+	uint16_t offset;
+	uint8_t type;
+	bool optional; /* may be left out of the result */
 };
 
 #define INSP_FIELD(name_, type_, ...)                                 \
@@ -94,12 +94,12 @@ enum insp_param_type {
 
 struct insp_param {
 	const char *name;
-	uint8_t type;
-	bool optional;
-	uint64_t min, max;
 	const char *meaning;
 	const char *const *words;
+	uint64_t min, max;
 	uint32_t word_count;
+	uint8_t type;
+	bool optional;
 };
 #define INSP_PARAM(name_, type_, ...)                                 \
 	{                                                             \
