@@ -207,7 +207,7 @@ static uint32_t event_zone(const struct mm_event *event)
 	return page ? page->zone : 0;
 }
 
-/* The hook of mm/: both name the same operations in the same order. */
+/* The hook of mm/: both name the same operations in the same order, so their masks are one. */
 static void on_event(const struct mm_event *event, void *context)
 {
 	struct insp *insp = context;
@@ -238,7 +238,7 @@ _Static_assert((int)MM_EVENT_KMALLOC == (int)INSP_EV_KMALLOC &&
 
 void inspect_listen(uint32_t event_mask)
 {
-	mm_hook_set(event_mask ? on_event : NULL, &inspector.insp);
+	mm_hook_set_mask(on_event, &inspector.insp, event_mask);
 }
 
 /* ---- after a panic ---- */

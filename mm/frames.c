@@ -69,7 +69,7 @@ struct Page *mm_pages;
 uint32_t mm_page_total;
 uint64_t mm_page_bytes;
 
-#define FRAME_SLOW (SLOW_HOOK | SLOW_FAIL | MM_SWITCH_ATTRIBUTION | MM_SWITCH_LAST_CALLER)
+#define FRAME_SLOW (SLOW_FRAMES | SLOW_FAIL | MM_SWITCH_ATTRIBUTION | MM_SWITCH_LAST_CALLER)
 
 // --- bits of a range that may lie in two words --------------------------------
 struct range {

@@ -27,16 +27,31 @@ static struct listener listener_get(void)
 	return copy;
 }
 
-void mm_hook_set(mm_hook_t hook, void *context)
+#define BIT(type)     (1u << (type))
+#define OBJECT_EVENTS (BIT(MM_EVENT_KMALLOC) | BIT(MM_EVENT_KFREE))
+#define FRAME_EVENTS  (BIT(MM_EVENT_ALLOC_PAGES) | BIT(MM_EVENT_FREE_PAGES))
+
+void mm_hook_set_mask(mm_hook_t hook, void *context, uint32_t events)
 {
 	mm_irq_t irq = mm_lock_irq(&switch_lock);
+	uint32_t set = 0;
 
+	events = hook ? events & (BIT(MM_EVENT_TYPES) - 1) : 0;
+	if (events & OBJECT_EVENTS)
+		set |= SLOW_HOOK;
+	if (events & FRAME_EVENTS)
+		set |= SLOW_FRAMES;
 	mm_lock(&listener_lock);
 	listener = (struct listener){hook, context};
 	mm_unlock(&listener_lock);
-	mm_poke(mm_events_on, hook != NULL);
-	mm_flags_change(hook ? SLOW_HOOK : 0, hook ? 0 : SLOW_HOOK);
+	mm_poke(mm_events_on, events);
+	mm_flags_change(set, (SLOW_HOOK | SLOW_FRAMES) & ~set);
 	mm_unlock_irq(&switch_lock, irq);
+}
+
+void mm_hook_set(mm_hook_t hook, void *context)
+{
+	mm_hook_set_mask(hook, context, UINT32_MAX);
 }
 
 void mm_event_emit(struct mm_event *event)
@@ -129,14 +144,16 @@ void mm_report(struct mm_event *event, uint32_t flags)
 	mm_irq_t irq;
 	struct listener to;
 
-	if (!(flags & (SLOW_HOOK | MM_SWITCH_LAST_CALLER)))
+	bool wanted = (mm_peek(mm_events_on) & BIT(event->type)) != 0;
+
+	if (!wanted && !(flags & MM_SWITCH_LAST_CALLER))
 		return;
 	event->time_us = mm_port_clock_us();
 	irq = mm_port_irq_save();
 	if (flags & MM_SWITCH_LAST_CALLER)
 		log_call(event);
 	to = listener_get();
-	if (flags & SLOW_HOOK && to.hook)
+	if (wanted && to.hook)
 		to.hook(event, to.context);
 	mm_port_irq_restore(irq);
 }

@@ -93,7 +93,7 @@ bool mm_table_is(const void *address);
 
 // --- generation and events ----------------------------------------------------
 extern uint64_t mm_gen_extra;
-extern uint32_t mm_events_on; // non-zero while anybody listens
+extern uint32_t mm_events_on; // 1u << enum mm_event_type: somebody listens to it
 
 // Counts a change that the allocators' own counters do not show.
 static inline void mm_gen_bump(void)

@@ -27,7 +27,7 @@ void mm_cpu_init(struct mm_cpu *cpu, unsigned index)
 	for (unsigned cls = 0; cls < CLASS_SLOTS; cls++)
 		cpu->word[cls] = &no_word;
 	cpu->index = index;
-	cpu->slow = mm_peek(mm_flags);
+	cpu->slow = mm_peek(mm_flags) & ~SLOW_FRAMES;
 	cpu->token = cpu->slow ? MM_NO_TOKEN : index + 1;
 	cpu->random = mm_port_clock_us() * UINT64_C(0x9e3779b97f4a7c15) + index + 1;
 	__atomic_store_n(&mm_cpus[index], cpu, __ATOMIC_RELEASE);
@@ -69,7 +69,7 @@ void mm_flags_change(uint32_t set, uint32_t clear)
 	uint32_t flags;
 
 	__atomic_fetch_and(&mm_flags, ~clear, __ATOMIC_SEQ_CST);
-	flags = __atomic_or_fetch(&mm_flags, set, __ATOMIC_SEQ_CST);
+	flags = __atomic_or_fetch(&mm_flags, set, __ATOMIC_SEQ_CST) & ~SLOW_FRAMES;
 	for (unsigned i = 0; i < mm_cpu_limit; i++) {
 		struct mm_cpu *cpu = __atomic_load_n(&mm_cpus[i], __ATOMIC_ACQUIRE);
 

@@ -235,10 +235,12 @@ struct size_class {
 extern struct size_class mm_classes[CLASS_LAST + 1];
 
 // --- per CPU ------------------------------------------------------------------
-// Bits of mm_cpu.slow and mm_flags. Any of them sends the fast paths the long way.
+// Bits of mm_cpu.slow and mm_flags. Any of them sends the fast paths the long way;
+// those of objects take no notice of SLOW_FRAMES, which is never in mm_cpu.slow.
 #define SLOW_SWITCHES MM_SWITCH_ALL // the debug switches have their own values
-#define SLOW_HOOK     (1u << 8)	    // somebody listens to events
+#define SLOW_HOOK     (1u << 8)	    // somebody listens to kmalloc or kfree
 #define SLOW_FAIL     (1u << 9)	    // fail-the-nth of kmalloc or alloc_pages is set
+#define SLOW_FRAMES   (1u << 10)    // somebody listens to alloc_pages or free_pages
 #define SLOW_REMOTE   (1u << 16)    // another CPU freed into my current slab
 #define SLOW_TRIM     (1u << 17)    // another CPU asks me to give back idle memory
 

@@ -113,3 +113,11 @@ mm-tables.srcs := mm/test/test_tables.c $(mm.host)
 mm-tables.libs := -lcmocka
 # It breaks mm's own structures, to see the checker name each.
 $(BUILD)/obj/asan/mm/test/test_tables.o: CPPFLAGS += -Imm
+
+# What mutation found untested. It looks at the words that fast paths look at.
+PROGS += mm-more
+mm-more.kind := test
+mm-more.units := mm
+mm-more.srcs := mm/test/test_more.c $(mm.host)
+mm-more.libs := -lcmocka
+$(BUILD)/obj/asan/mm/test/test_more.o: CPPFLAGS += -Imm

@@ -33,9 +33,15 @@ struct mm_event {
 // interrupts off. Must not call back into mm except the read-only functions.
 typedef void (*mm_hook_t)(const struct mm_event *event, void *context);
 
-// Purpose:  installs the one listener; NULL removes it.
+// Purpose:  installs the one listener, for the events whose bits are set in
+//           `events` (1u << enum mm_event_type; other bits mean nothing); NULL or
+//           no event removes it. What nobody asked for is not slowed down: kmalloc
+//           and kfree keep to their fast paths unless one of these two is wanted,
+//           alloc_pages and free_pages likewise.
 // Context:  threads. An event that began on another CPU just before may still
 //           reach the former listener.
+void mm_hook_set_mask(mm_hook_t hook, void *context, uint32_t events);
+// The same for every event.
 void mm_hook_set(mm_hook_t hook, void *context);
 
 // Counts every change of mm's state; equal values mean an unchanged state.
