@@ -72,3 +72,9 @@ install-memviz:
 	$(Q)install -Dm644 $M/completions/memviz.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/memviz
 	$(Q)install -Dm644 $M/completions/memviz.zsh $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_memviz
 	$(Q)install -Dm644 $M/completions/memviz.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/memviz.fish
+
+# What the interface costs, measured from outside: needs build/memviz and build/vitrine-model.
+PROGS += memviz-tui
+memviz-tui.kind := bench
+memviz-tui.srcs := $M/test/bench_tui.c
+memviz-tui.libs := -lutil

@@ -185,7 +185,7 @@ struct mv_app {
 	struct mv_ask acting;  /* the command or form that runs */
 	struct mv_tui_options options;
 	const char *colors_name;
-	uint64_t now_us; /* CLOCK_MONOTONIC at the beginning of this round */
+	uint64_t now_us;		    /* CLOCK_MONOTONIC at the beginning of this round */
 	uint64_t uptime_us, uptime_seen_us; /* what the kernel said last, and when */
 	uint64_t last_press_us;
 	int last_press_row, last_press_col;
