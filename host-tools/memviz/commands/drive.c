@@ -5,7 +5,9 @@
  * still under way waits for that answer and no other; everything else flows. The
  * account is kept three times: what the trace says is live (requests rounded up
  * to their class), what the kernel's answers say (sizes given less sizes taken
- * back), and what mm_stat and the frames say moved. They must agree.
+ * back), and what mm_stat and the frames say moved. They must agree. While
+ * attribution is on, its notes are kernel memory too and move mm_stat; then what
+ * the sites hold, in which notes do not count, stands for it.
  */
 #include <inspect/protocol.h>
 #include <inttypes.h>
@@ -381,8 +383,10 @@ static void free_rest(struct drive *d)
 
 struct account {
 	struct mv_stat stat;
-	uint64_t frames; /* allocated, not slabs */
-	bool workload;	 /* others allocate too */
+	uint64_t frames;   /* allocated, not slabs */
+	bool attribution;  /* on: the sites tell what objects hold */
+	uint64_t by_sites; /* bytes */
+	bool workload;	   /* others allocate too */
 	char workloads[120];
 };
 
@@ -415,6 +419,22 @@ static void read_workloads(struct drive *d, struct account *a)
 	json_object_put(r);
 }
 
+/* What all sites hold; none when attribution is off. */
+static void read_sites(struct drive *d, struct account *a)
+{
+	struct json_object *r = NULL;
+	if (mv_session_call_wait(d->c->s, INSP_M_TRACE_SITES, NULL, true, &r, NULL) != MV_OK)
+		return;
+	struct json_object *list = mv_json_array(r, INSP_F_SITES);
+	for (size_t i = 0; list && i < json_object_array_length(list); i++) {
+		uint64_t bytes = 0;
+		mv_json_u64(json_object_array_get_idx(list, i), INSP_F_LIVE_BYTES, &bytes);
+		a->by_sites += bytes;
+		a->attribution = true;
+	}
+	json_object_put(r);
+}
+
 static bool read_account(struct drive *d, struct account *a, int *status)
 {
 	*a = (struct account){0};
@@ -433,8 +453,10 @@ static bool read_account(struct drive *d, struct account *a, int *status)
 	}
 	good = runs != NULL;
 	json_object_put(r);
-	if (good)
+	if (good) {
 		read_workloads(d, a);
+		read_sites(d, a);
+	}
 	return good;
 }
 
@@ -442,7 +464,7 @@ static bool read_account(struct drive *d, struct account *a, int *status)
 
 struct verdict {
 	uint64_t kernel_live; /* by mm_stat and the frames */
-	bool answers_agree, stat_agrees, stat_comparable, back;
+	bool answers_agree, stat_agrees, stat_comparable, back, by_sites;
 	double seconds;
 };
 
@@ -450,13 +472,15 @@ static struct verdict judge(const struct drive *d, const struct account *before,
 			    const struct account *after, uint64_t end_us)
 {
 	struct verdict v = {0};
-	v.kernel_live = after->stat.cache_used - before->stat.cache_used +
-			(after->frames - before->frames) * MV_FRAME_BYTES;
+	v.by_sites = after->attribution;
+	/* A site holds objects and frames alike. */
+	v.kernel_live = v.by_sites ? after->by_sites - before->by_sites
+				   : after->stat.cache_used - before->stat.cache_used +
+					     (after->frames - before->frames) * MV_FRAME_BYTES;
 	v.answers_agree = d->answer_live == d->trace_live;
 	v.stat_comparable = !before->workload && !after->workload;
 	v.stat_agrees = v.kernel_live == d->trace_live;
-	v.back = after->stat.cache_used == before->stat.cache_used &&
-		 after->frames == before->frames;
+	v.back = v.kernel_live == 0;
 	v.seconds = (double)(end_us - d->start_us) / 1e6;
 	return v;
 }
@@ -499,15 +523,19 @@ static void print_table(struct drive *d, const struct verdict *v, const struct a
 	bytes_row(t, "live bytes by the kernel's answers", d->answer_live,
 		  v->answers_agree ? "they agree" : "THEY DISAGREE");
 	snprintf(note, sizeof note, "not comparable: workload %s runs", after->workloads);
-	bytes_row(t, "live bytes by mm_stat and the frames", v->kernel_live,
+	bytes_row(t,
+		  v->by_sites ? "live bytes by the kernel's sites"
+			      : "live bytes by mm_stat and the frames",
+		  v->kernel_live,
 		  v->stat_agrees       ? "they agree"
 		  : v->stat_comparable ? "THEY DISAGREE"
 				       : note);
 	table_print(t, d->c, 0, stdout);
 	if (d->c->opt[OPT_FREE_REST])
-		puts(v->back		  ? "mm_stat is where it began"
-		     : v->stat_comparable ? "MM_STAT IS NOT WHERE IT BEGAN"
-					  : "mm_stat moved with the workload");
+		puts(v->back && v->by_sites ? "what the sites hold is where it began"
+		     : v->back		    ? "mm_stat is where it began"
+		     : v->stat_comparable   ? "MM_STAT IS NOT WHERE IT BEGAN"
+					    : "mm_stat moved with the workload");
 }
 
 static void print_result_json(struct drive *d, const struct verdict *v)
@@ -529,6 +557,7 @@ static void print_result_json(struct drive *d, const struct verdict *v)
 	mv_json_add_u64(o, "kernel_live_bytes", v->kernel_live);
 	json_object_object_add(o, "answers_agree", json_object_new_boolean(v->answers_agree));
 	json_object_object_add(o, "stat_agrees", json_object_new_boolean(v->stat_agrees));
+	json_object_object_add(o, "by_sites", json_object_new_boolean(v->by_sites));
 	json_object_object_add(o, "stat_comparable", json_object_new_boolean(v->stat_comparable));
 	if (d->c->opt[OPT_FREE_REST])
 		json_object_object_add(o, "back", json_object_new_boolean(v->back));
