@@ -12,7 +12,7 @@
 #include <kernel/params.h>
 #include <kernel/selftest.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz_seed.h"
 
 static void must(int condition)
 {
@@ -61,4 +61,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	free(line);
 	return 0;
+}
+
+size_t fuzz_seed(unsigned n, uint8_t *buf, size_t size)
+{
+	static const char *const good[] = {
+		"directmap=1G zone_dma=16M inspect=full serial=mux loglevel=3 poison=1",
+		"workload=churn:rate=5,leak trace=on panic=exit gdbwait redzone=1",
+		"selftest=mm.*,boot.* weaken=wx workloat=none",
+		"0x1000",
+	};
+	size_t bytes = n < sizeof(good) / sizeof(*good) ? strlen(good[n]) : 0;
+
+	if (bytes > size)
+		abort();
+	memcpy(buf, good[n < sizeof(good) / sizeof(*good) ? n : 0], bytes);
+	return bytes;
 }

@@ -5,7 +5,7 @@
 
 #include <kernel/workload.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz_seed.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -29,4 +29,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	(void)workload_find(text);
 	free(text);
 	return 0;
+}
+
+size_t fuzz_seed(unsigned n, uint8_t *buf, size_t size)
+{
+	static const char *const good[] = {
+		"objects=100:min=32:max=4K:rate=0:seed=7",
+		"frames=4",
+		"rate=1000000",
+	};
+	size_t bytes = n < sizeof(good) / sizeof(*good) ? strlen(good[n]) : 0;
+
+	if (bytes > size)
+		abort();
+	memcpy(buf, good[n < sizeof(good) / sizeof(*good) ? n : 0], bytes);
+	return bytes;
 }
