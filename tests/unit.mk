@@ -27,4 +27,4 @@ malloc-stress.libs := -lpthread
 # Its calls of malloc are to happen as they stand.
 $(BUILD)/obj/plain/tests/mm/stress.o: CPPFLAGS += -fno-builtin
 
-TAP_TESTS += tests/mm/programs.bats
+TAP_TESTS += tests/mm/programs.bats tests/mm/docs.bats
