@@ -7,8 +7,8 @@
 #include <string.h>
 
 static const struct packet_row *const tables[] = {
-	memory_packets, register_packets,   run_packets,
-	thread_packets, breakpoint_packets, query_packets,
+	memory_packets,	    register_packets, run_packets, thread_packets,
+	breakpoint_packets, query_packets,    NULL,
 };
 
 /* Clients that are gone leave their session behind. The first packets of a new one tell: no
@@ -67,8 +67,8 @@ static bool row_matches(const struct packet_row *row, struct cut *args)
 static enum reply dispatch(struct gdbstub *stub)
 {
 	struct cut args = {stub->rx, stub->rx + stub->rx_len};
-	for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
-		for (const struct packet_row *row = tables[t]; row->name; row++)
+	for (const struct packet_row *const *table = tables; *table; table++)
+		for (const struct packet_row *row = *table; row->name; row++)
 			if (row_matches(row, &args))
 				return row->handle(stub, &args);
 	return REPLY_EMPTY;

@@ -16,7 +16,7 @@ static const struct {
 	{"binary-upload+", offsetof(struct gdbstub, binary_upload)},
 };
 
-static void note_feature(struct gdbstub *stub, struct cut *feature)
+static void note_feature(struct gdbstub *stub, const struct cut *feature)
 {
 	for (size_t i = 0; i < sizeof client_features / sizeof *client_features; i++) {
 		struct cut cut = *feature;

@@ -27,7 +27,7 @@
 #define CTRL_C	0x03
 #define BREATHS 32 /* between two looks at an idle line: a virtual one is served by others */
 
-static struct stub_target target;
+static struct stub_target self;
 
 /* ---- stopping ---- */
 
@@ -43,14 +43,14 @@ static bool stop(struct trap_frame *frame, const struct gdbstub_event *why)
 {
 	struct gdbstub_event event = *why;
 
-	target.active = true;
-	target.stop_wanted = false;
-	target.frame = frame;
-	target.thread_id = event.thread_id = current_thread_id();
-	stub_note_registers(&target);
-	struct gdbstub_resume resume = gdbstub_stopped(&target.stub, &event);
+	self.active = true;
+	self.stop_wanted = false;
+	self.frame = frame;
+	self.thread_id = event.thread_id = current_thread_id();
+	stub_note_registers(&self);
+	struct gdbstub_resume resume = gdbstub_stopped(&self.stub, &event);
 
-	target.active = false;
+	self.active = false;
 	return !resume.deliver;
 }
 
@@ -59,7 +59,7 @@ static bool on_debug_trap(struct trap_frame *frame)
 	struct gdbstub_event event = {.cause = GDBSTUB_CAUSE_DEBUG, .dr6 = read_dr6()};
 
 	write_dr6(DR6_CLEAR);
-	if (target.active)
+	if (self.active)
 		return true; /* a watchpoint that the stub itself ran into */
 	stop(frame, &event);
 	return true;
@@ -68,18 +68,18 @@ static bool on_debug_trap(struct trap_frame *frame)
 /* Our own INT3s say beforehand what they mean. */
 static bool on_int3(struct trap_frame *frame)
 {
-	struct gdbstub_event event = {.cause = GDBSTUB_CAUSE_BREAKPOINT, .text = target.cause};
-	bool forced = target.forced;
+	struct gdbstub_event event = {.cause = GDBSTUB_CAUSE_BREAKPOINT, .text = self.cause};
+	bool forced = self.forced;
 
-	target.cause = NULL;
-	target.forced = false;
-	if (gdbstub_attached(&target.stub) && target.active) {
-		frame->rip -= gdbstub_lift(&target.stub, frame->rip - 1);
+	self.cause = NULL;
+	self.forced = false;
+	if (gdbstub_attached(&self.stub) && self.active) {
+		frame->rip -= gdbstub_lift(&self.stub, frame->rip - 1);
 		return true;
 	}
 	if (forced)
-		event.cause = target.panicked ? GDBSTUB_CAUSE_PANIC : GDBSTUB_CAUSE_REQUEST;
-	else if (!gdbstub_attached(&target.stub))
+		event.cause = self.panicked ? GDBSTUB_CAUSE_PANIC : GDBSTUB_CAUSE_REQUEST;
+	else if (!gdbstub_attached(&self.stub))
 		return false;
 	stop(frame, &event);
 	return true;
@@ -89,7 +89,7 @@ static bool on_fault(struct trap_frame *frame)
 {
 	char text[TRAP_EXPLAIN_MAX];
 
-	if (target.active || !gdbstub_attached(&target.stub))
+	if (self.active || !gdbstub_attached(&self.stub))
 		return false;
 	struct gdbstub_event event = {.cause = GDBSTUB_CAUSE_FAULT,
 				      .vector = (uint8_t)frame->vector,
@@ -102,7 +102,7 @@ static bool on_request(struct trap_frame *frame)
 {
 	static const struct gdbstub_event request = {.cause = GDBSTUB_CAUSE_REQUEST};
 
-	if (target.stop_wanted && !target.active)
+	if (self.stop_wanted && !self.active)
 		stop(frame, &request);
 	return true;
 }
@@ -129,15 +129,15 @@ static bool on_trap(struct trap_frame *frame)
 /* Whether a byte of a shared line is the stub's. */
 static bool is_ours(uint8_t byte)
 {
-	if (!target.mux)
+	if (!self.mux)
 		return true;
-	if (target.in_record) {
-		target.in_record = byte != '\n';
+	if (self.in_record) {
+		self.in_record = byte != '\n';
 		return false;
 	}
-	if (target.stub.line_state != GDBSTUB_LINE_IDLE)
+	if (self.stub.line_state != GDBSTUB_LINE_IDLE)
 		return true;
-	target.in_record = byte == RS;
+	self.in_record = byte == RS;
 	return byte == '$' || byte == CTRL_C || byte == '+' || byte == '-';
 }
 
@@ -145,21 +145,21 @@ static bool is_ours(uint8_t byte)
 static bool on_byte(uint8_t byte, void *context)
 {
 	(void)context;
-	if (target.stop_wanted || target.active || !is_ours(byte))
+	if (self.stop_wanted || self.active || !is_ours(byte))
 		return false;
-	target.stop_wanted = gdbstub_rx_byte(&target.stub, byte);
-	if (target.stop_wanted)
+	self.stop_wanted = gdbstub_rx_byte(&self.stub, byte);
+	if (self.stop_wanted)
 		trap_request_debugger();
 	return true;
 }
 
 /* ---- the line while it is stopped ---- */
 
-int gdbstub_port_read_byte(void *context, bool wait)
+int gdbstub_port_read_byte(void *target, bool wait)
 {
-	(void)context;
+	(void)target;
 	for (;;) {
-		int byte = uart_getc_polled(target.uart);
+		int byte = uart_getc_polled(self.uart);
 
 		if (byte >= 0 && is_ours((uint8_t)byte))
 			return byte;
@@ -170,18 +170,18 @@ int gdbstub_port_read_byte(void *context, bool wait)
 	}
 }
 
-void gdbstub_port_write(void *context, const void *bytes, size_t len_bytes)
+void gdbstub_port_write(void *target, const void *bytes, size_t len_bytes)
 {
-	(void)context;
-	uart_write_polled(target.uart, bytes, len_bytes);
+	(void)target;
+	uart_write_polled(self.uart, bytes, len_bytes);
 }
 
 /* ---- panic ---- */
 
 static void execute_int3(const char *cause)
 {
-	target.cause = cause;
-	target.forced = true;
+	self.cause = cause;
+	self.forced = true;
 	__asm__ volatile("int3" : : : "memory");
 }
 
@@ -190,39 +190,39 @@ static void stop_for_panic(void)
 	static const struct gdbstub_event plain = {.cause = GDBSTUB_CAUSE_PANIC};
 	struct gdbstub_event event = plain;
 
-	if (target.active)
+	if (self.active)
 		return; /* the stub itself failed: no more of it */
-	if (!target.panic_frame.rip) {
+	if (!self.panic_frame.rip) {
 		execute_int3(panic_message());
 		return;
 	}
 	event.text = panic_message();
-	stop(&target.panic_frame, &event);
+	stop(&self.panic_frame, &event);
 }
 
 static void panic_enter(const struct trap_frame *frame, const char *message, void *context)
 {
 	(void)message, (void)context;
-	target.panicked = true;
+	self.panicked = true;
 	if (frame)
-		target.panic_frame = *frame;
-	if (gdbstub_attached(&target.stub))
+		self.panic_frame = *frame;
+	if (gdbstub_attached(&self.stub))
 		stop_for_panic();
 }
 
 static void panic_poll(void *context)
 {
 	(void)context;
-	uart_poll(target.uart);
-	if (target.stop_wanted)
+	uart_poll(self.uart);
+	if (self.stop_wanted)
 		stop_for_panic();
 }
 
 /* ---- ends ---- */
 
-void gdbstub_port_end(void *context, enum gdbstub_end how)
+void gdbstub_port_end(void *target, enum gdbstub_end how)
 {
-	(void)context;
+	(void)target;
 	if (how == GDBSTUB_RESTART)
 		machine_reboot();
 	machine_poweroff();
@@ -255,7 +255,7 @@ static bool monitor_wire(struct gdbstub *stub, const char *argument)
 	for (uint64_t left = bytes; left;) {
 		size_t piece = left < sizeof(filler) ? (size_t)left : sizeof(filler);
 
-		uart_write_polled(target.uart, filler, piece);
+		uart_write_polled(self.uart, filler, piece);
 		left -= piece;
 	}
 	return true;
@@ -277,17 +277,17 @@ static bool monitor_help(struct gdbstub *stub)
  */
 static enum insp_access monitor_access(void)
 {
-	bool quiet = (target.frame->rflags & RFLAGS_IF) && !panic_in_progress();
+	bool quiet = (self.frame->rflags & RFLAGS_IF) && !panic_in_progress();
 
 	return quiet ? INSP_ACCESS_FULL : INSP_ACCESS_READ;
 }
 
-bool gdbstub_port_monitor(void *context, struct gdbstub *stub, const char *command)
+bool gdbstub_port_monitor(void *target, struct gdbstub *stub, const char *command)
 {
 	struct insp *insp = port_inspect_instance();
 	size_t len = 0;
 
-	(void)context;
+	(void)target;
 	if (!strcmp(command, "help"))
 		return monitor_help(stub);
 	if (!strncmp(command, "wire ", 5))
@@ -308,9 +308,9 @@ bool gdbstub_port_monitor(void *context, struct gdbstub *stub, const char *comma
 
 bool port_gdbstub_break(void)
 {
-	if (!target.ready || !gdbstub_attached(&target.stub))
+	if (!self.ready || !gdbstub_attached(&self.stub))
 		return false;
-	target.cause = "sys.break";
+	self.cause = "sys.break";
 	__asm__ volatile("int3" : : : "memory");
 	return true;
 }
@@ -319,19 +319,19 @@ void port_gdbstub_init(void)
 {
 	static struct panic_hook hook = {.name = "gdb", .enter = panic_enter, .poll = panic_poll};
 
-	target.mux = kernel_params.serial == SERIAL_MUX;
-	target.uart = target.mux ? UART_CONSOLE : UART_GDB;
-	if (!uart_present(target.uart)) {
-		pr_warn("gdb: no COM%u, no stub", target.uart + 1);
+	self.mux = kernel_params.serial == SERIAL_MUX;
+	self.uart = self.mux ? UART_CONSOLE : UART_GDB;
+	if (!uart_present(self.uart)) {
+		pr_warn("gdb: no COM%u, no stub", self.uart + 1);
 		return;
 	}
-	gdbstub_init(&target.stub, &target);
+	gdbstub_init(&self.stub, &self);
 	stub_window_init();
-	target.ready = true;
-	uart_set_receive_hook(target.uart, on_byte, NULL);
+	self.ready = true;
+	uart_set_receive_hook(self.uart, on_byte, NULL);
 	trap_set_debugger(on_trap);
 	panic_add_hook(&hook);
-	pr_info("gdb: listening on COM%u", target.uart + 1);
+	pr_info("gdb: listening on COM%u", self.uart + 1);
 	if (kernel_params.gdbwait) {
 		pr_info("gdb: waiting for a debugger (gdbwait)");
 		execute_int3("waiting since boot (gdbwait)");

@@ -154,20 +154,20 @@ static size_t copy_physical(uint64_t physical, uint8_t *bytes, size_t len, copy_
 
 /* ---- the port ---- */
 
-size_t gdbstub_port_read_memory(void *context, enum gdbstub_space space, uint64_t address,
-				void *out, size_t len_bytes)
+size_t gdbstub_port_read_memory(void *target, enum gdbstub_space space, uint64_t address, void *out,
+				size_t len_bytes)
 {
-	(void)context;
+	(void)target;
 	return space == GDBSTUB_PHYSICAL ? copy_physical(address, out, len_bytes, copy_in)
 					 : copy_virtual(address, out, len_bytes, copy_in);
 }
 
-size_t gdbstub_port_write_memory(void *context, enum gdbstub_space space, uint64_t address,
+size_t gdbstub_port_write_memory(void *target, enum gdbstub_space space, uint64_t address,
 				 const void *bytes, size_t len_bytes)
 {
 	uint8_t *source = (uint8_t *)(uintptr_t)bytes;
 
-	(void)context;
+	(void)target;
 	return space == GDBSTUB_PHYSICAL ? copy_physical(address, source, len_bytes, copy_out)
 					 : copy_virtual(address, source, len_bytes, copy_out);
 }
@@ -193,12 +193,12 @@ static void name_region(struct gdbstub_region *region)
 /* From `address` on, through at most so many further leaves: an answer must not take long. */
 #define REGION_LEAVES 4096
 
-bool gdbstub_port_region(void *context, uint64_t address, struct gdbstub_region *region)
+bool gdbstub_port_region(void *target, uint64_t address, struct gdbstub_region *region)
 {
 	struct paging_entry leaf, next;
 	uint64_t cursor = address;
 
-	(void)context;
+	(void)target;
 	*region = (struct gdbstub_region){.start = address, .last = UINT64_MAX};
 	if (!paging_canonical(address) || !paging_lookup(address, &leaf)) {
 		if (paging_visit(&cursor, &next))
@@ -231,12 +231,12 @@ static bool overlaps(uint64_t address, uint64_t len, const void *start, const vo
 	return address < (uintptr_t)end && address + len > (uintptr_t)start;
 }
 
-bool gdbstub_port_is_protected(void *context, uint64_t address, uint64_t len_bytes)
+bool gdbstub_port_is_protected(void *target, uint64_t address, uint64_t len_bytes)
 {
 	const struct percpu *cpu = percpu();
 
 	return overlaps(address, len_bytes, stub_path_start, stub_path_end) ||
-	       overlaps(address, len_bytes, context,
-			(const char *)context + sizeof(struct stub_target)) ||
+	       overlaps(address, len_bytes, target,
+			(const char *)target + sizeof(struct stub_target)) ||
 	       overlaps(address, len_bytes, cpu, cpu + 1);
 }

@@ -114,14 +114,14 @@ static void from_switch(const struct thread_info *info, struct gdbstub_registers
 			   1u << GDBSTUB_R15;
 }
 
-bool gdbstub_port_read_registers(void *context, uint64_t thread_id, struct gdbstub_registers *regs)
+bool gdbstub_port_read_registers(void *target, uint64_t thread_id, struct gdbstub_registers *regs)
 {
-	struct stub_target *target = context;
+	struct stub_target *self = target;
 	struct thread_info info;
 
-	if (thread_id == target->thread_id) {
-		from_frame(target->frame, &target->before);
-		*regs = target->before;
+	if (thread_id == self->thread_id) {
+		from_frame(self->frame, &self->before);
+		*regs = self->before;
 		return true;
 	}
 	if (thread_id > UINT32_MAX || !thread_info_by_id((uint32_t)thread_id, &info))
@@ -160,14 +160,14 @@ static void load_fpu(struct stub_target *target, const uint8_t *image)
 	memcpy(target->before.fxsave, fpu.bytes, sizeof(fpu.bytes));
 }
 
-bool gdbstub_port_write_registers(void *context, uint64_t thread_id,
+bool gdbstub_port_write_registers(void *target, uint64_t thread_id,
 				  const struct gdbstub_registers *regs)
 {
-	struct stub_target *target = context;
-	struct trap_frame *frame = target->frame;
+	struct stub_target *self = target;
+	struct trap_frame *frame = self->frame;
 
-	if (thread_id != target->thread_id || !paging_canonical(regs->rip) ||
-	    !selectors_fit(regs) || !fixed_unchanged(&target->before, regs))
+	if (thread_id != self->thread_id || !paging_canonical(regs->rip) || !selectors_fit(regs) ||
+	    !fixed_unchanged(&self->before, regs))
 		return false;
 	for (unsigned i = 0; i < GDBSTUB_GPRS; i++)
 		*frame_register(frame, i) = regs->gpr[i];
@@ -175,13 +175,13 @@ bool gdbstub_port_write_registers(void *context, uint64_t thread_id,
 	frame->rflags = (regs->rflags & RFLAGS_SETTABLE) | 2;
 	frame->cs = regs->segment[GDBSTUB_CS];
 	frame->ss = regs->segment[GDBSTUB_SS];
-	load_fpu(target, regs->fxsave);
+	load_fpu(self, regs->fxsave);
 	return true;
 }
 
-void gdbstub_port_set_debug_registers(void *context, const struct gdbstub_debug_registers *regs)
+void gdbstub_port_set_debug_registers(void *target, const struct gdbstub_debug_registers *regs)
 {
-	(void)context;
+	(void)target;
 	write_dr7(DR7_OFF);
 	if (!regs->dr7)
 		return;
@@ -210,21 +210,21 @@ static void describe(const struct stub_target *target, const struct thread_info 
 		ksnprintf(thread->state, sizeof(thread->state), "%s", state);
 }
 
-bool gdbstub_port_next_thread(void *context, uint64_t after_id, struct gdbstub_thread *thread)
+bool gdbstub_port_next_thread(void *target, uint64_t after_id, struct gdbstub_thread *thread)
 {
-	const struct stub_target *target = context;
+	const struct stub_target *self = target;
 	uint32_t cursor = after_id > UINT32_MAX ? UINT32_MAX : (uint32_t)after_id;
 	struct thread_info info;
 
 	if (thread_current()) {
 		if (!thread_visit(&cursor, &info))
 			return false;
-		describe(target, &info, thread);
+		describe(self, &info, thread);
 		return true;
 	}
-	if (after_id >= target->thread_id)
+	if (after_id >= self->thread_id)
 		return false;
-	*thread = (struct gdbstub_thread){.id = target->thread_id, .running = true};
+	*thread = (struct gdbstub_thread){.id = self->thread_id, .running = true};
 	ksnprintf(thread->name, sizeof(thread->name), "boot");
 	return true;
 }
