@@ -88,11 +88,6 @@ static void end_page(struct insp_call *call, const struct insp_list *list,
 	memcpy(call->next, visit->cursor, sizeof(call->next));
 }
 
-static bool moved(const struct insp_visit *a, const struct insp_visit *b)
-{
-	return a->cursor[0] != b->cursor[0] || a->cursor[1] != b->cursor[1];
-}
-
 /* Writes items until the page is full or the list ends. */
 static void fill(struct insp_call *call, const struct insp_list *list, struct insp_visit visit,
 		 struct page *page)
@@ -105,7 +100,7 @@ static void fill(struct insp_call *call, const struct insp_list *list, struct in
 	while (page->count < page->limit) {
 		struct insp_visit before = visit;
 		page->status = insp_port_next(list->kind, &visit, &item);
-		if (page->status == INSP_BUSY && moved(&before, &visit) && ++steps < BUSY_STEPS)
+		if (page->status == INSP_BUSY && ++steps < BUSY_STEPS)
 			continue;
 		if (page->status == INSP_BUSY && page->count)
 			end_page(call, list, &visit);

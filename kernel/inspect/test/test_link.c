@@ -511,7 +511,8 @@ static void test_deferred(void **state)
 
 	(void)state;
 	l->limit = 10;
-	send_text("{\"jsonrpc\":\"2.0\",\"id\":4,\"method\":\"sys.break\"}\n");
+	/* Names may be written with escapes. */
+	send_text("{\"jsonrpc\":\"2.0\",\"\\u0069d\":4,\"method\":\"sys.break\"}\n");
 	rig_poll(rig);
 	assert_int_equal(model_counts()->breaks, 0);
 	l->limit = RIG_LINE;
@@ -519,6 +520,13 @@ static void test_deferred(void **state)
 	rig_poll(rig);
 	assert_int_equal(model_counts()->breaks, 1);
 	expect_result("4");
+	/* Two at once: the second is told to wait. */
+	send_text("[{\"jsonrpc\":\"2.0\",\"id\":5,\"method\":\"sys.break\"},"
+		  "{\"jsonrpc\":\"2.0\",\"id\":6,\"method\":\"sys.break\"}]\n");
+	expect_result("5");
+	expect_error(INSP_E_BUSY, "another such request");
+	rig_poll(rig);
+	assert_int_equal(model_counts()->breaks, 2);
 }
 
 /* ---- faults ---- */

@@ -480,6 +480,10 @@ static void test_mappings_in_unrest(void **state)
 	works("mm.caches", NULL);
 	works("mm.zones", NULL);
 	works("mm.spaces", NULL);
+	model_set_unrest(2, 0);
+	compare_leaves(hostile, "{\"space\":1,\"to\":\"0x7fffffffffff\",\"limit\":700}");
+	works("mm.translate", "{\"va\":\"0xffffffff80000123\"}");
+	works("trace.sites", NULL);
 	model_set_unrest(0, 0);
 }
 
@@ -1031,6 +1035,13 @@ static void test_call_text(void **state)
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		if (text(bad[i].line, sizeof(out), out) || !strstr(out, bad[i].why))
 			fail_msg("%s: %s", bad[i].line, out);
+	static char long_line[2000];
+	memset(long_line, 'a', sizeof(long_line) - 1);
+	memcpy(long_line, "mm.object ", 10);
+	assert_false(text(long_line, sizeof(out), out));
+	assert_non_null(strstr(out, "too long"));
+	assert_false(text("mm.kmalloc 0x4g", sizeof(out), out));
+	assert_false(text("[1]", sizeof(out), out));
 	/* Small room: pages. */
 	assert_true(text("mm.frames", 512, out));
 	assert_non_null(strstr(out, "\"next\":\""));

@@ -27,7 +27,7 @@ static struct json_object *get(struct json_object *o, const char *name)
 
 /* ---- what the client keeps ---- */
 
-#define MAX_FRAMES 4096
+#define MAX_FRAMES 16384
 #define MAX_LEAVES 200000
 
 struct leaf {
@@ -554,6 +554,47 @@ static void test_maps_lapped(void **state)
 	compare_all();
 }
 
+/* Memory of many frames, each unlike its neighbours, in small records over a line that holds few: a
+ * scan takes several calls, a block several records, and all moves meanwhile. */
+static void test_many_frames(void **state)
+{
+	struct model_options large = {
+		.access = INSP_ACCESS_FULL, .seed = 4, .memory_bytes = 20ull << 30};
+	struct insp_act act = {.op = INSP_OP_ALLOC_PAGES, .zone = 1, .num = 1};
+
+	(void)state;
+	rig_stop(rig);
+	rig = rig_start(&large, 65536);
+	for (uint32_t i = 0; i < 5000; i++) {
+		act.flags = i % 2 ? INSP_ATTR_SHARED : 0;
+		assert_int_equal(insp_port_act(&act), INSP_OK);
+	}
+	watch(1, "[\"stat\",\"zones\",\"caches\",\"frames\",\"mappings\"]", 20);
+	for (int i = 0; i < 400; i++) {
+		struct json_object *r;
+		act.op = model_random() % 2 ? INSP_OP_ALLOC_PAGES : INSP_OP_FREE_PAGES;
+		act.num = 1 + (uint32_t)(model_random() % 3);
+		act.pa = (16 + model_random() % 5000) * 2097152;
+		insp_port_act(&act);
+		rig->clock_us += 20000;
+		rig_poll(rig);
+		for (int k = 0; k < 3 && (r = rig_next(rig, 1)); k++) {
+			apply(r);
+			json_object_put(r);
+		}
+	}
+	settle(1, 50000);
+	assert_true(c.largest < 4096);
+	compare_all();
+	/* One frame of a block changes: the block is sent again, and little else. */
+	size_t bytes = c.bytes;
+	act = (struct insp_act){.op = INSP_OP_ALLOC_PAGES, .zone = 2, .num = 1};
+	assert_int_equal(insp_port_act(&act), INSP_OK);
+	settle(1, 50000);
+	assert_true(c.bytes - bytes < 3000);
+	compare_all();
+}
+
 /* More spaces than a watch knows one by one; they end and nobody reports it. */
 static void test_many_spaces(void **state)
 {
@@ -746,6 +787,7 @@ int main(void)
 		T(test_maps_overrun),
 		T(test_maps_lapped),
 		T(test_many_spaces),
+		T(test_many_frames),
 		T(test_resync),
 		T(test_events),
 		T(test_event_kinds),
