@@ -313,8 +313,11 @@ static enum insp_status next_leak(struct insp_visit *visit, void *item)
 	struct insp_live *live = item;
 	struct mm_cursor cursor = cursor_in(visit);
 	struct mm_live_object object;
-	enum mm_visit got = mm_visit_objects(&cursor, visit->before_us, &object);
+	enum mm_visit got;
 
+	if (!visit->before_us) /* nothing is older than the kernel; to mm/ 0 would mean all */
+		return INSP_END;
+	got = mm_visit_objects(&cursor, visit->before_us, &object);
 	cursor_out(visit, &cursor);
 	if (got == MM_VISIT_ITEM)
 		*live = (struct insp_live){object.start.value, object.size,
