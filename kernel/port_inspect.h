@@ -33,6 +33,10 @@ struct inspect_faults {
 };
 extern struct inspect_faults inspect_faults;
 
+/* Returns when the lines have taken all records written so far, or take nothing for some time: for
+ * what may never come back. From the inspector's thread. */
+void inspect_flush(void);
+
 /* Starts (or stops) handing mm/'s events of the masked kinds to the inspector. */
 void inspect_listen(uint32_t event_mask);
 

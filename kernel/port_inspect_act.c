@@ -314,12 +314,14 @@ static enum insp_status act_workload_stop(struct insp_act *act)
 static enum insp_status act_break(struct insp_act *act)
 {
 	(void)act;
+	inspect_flush();
 	return port_gdbstub_break() ? INSP_OK : INSP_ABSENT;
 }
 
 static enum insp_status act_panic(struct insp_act *act)
 {
 	(void)act;
+	inspect_flush();
 	panic("asked for by sys.panic");
 }
 
@@ -327,6 +329,7 @@ static enum insp_status act_poweroff(struct insp_act *act)
 {
 	(void)act;
 	pr_info("power off, asked for by sys.poweroff");
+	inspect_flush();
 	machine_poweroff();
 }
 

@@ -28,6 +28,8 @@
 #define BURST_RECORDS 64u
 /* An idle inspector looks at its lines this often even if nobody woke it. */
 #define IDLE_US 250000u
+/* A host that has not taken an answer after this long will not. */
+#define FLUSH_US 100000u
 
 /* One line: a UART or a virtio port, and what arrived on it but was not taken yet. */
 struct inspect_line {
@@ -93,6 +95,23 @@ static void line_flush(struct inspect_line *line)
 	if (line->port && line->sending) {
 		vserial_commit(line->port, line->sending_bytes);
 		line->sending = NULL;
+	}
+}
+
+void inspect_flush(void)
+{
+	struct inspect_line *lines[] = {&inspector.uart, &inspector.bulk};
+	uint64_t start_us = time_now_us();
+
+	for (size_t i = 0; i < 2; i++) {
+		if (!lines[i]->present)
+			continue;
+		line_flush(lines[i]);
+		if (!lines[i]->port)
+			uart_flush(lines[i]->uart);
+		while (lines[i]->port && !vserial_idle(lines[i]->port) &&
+		       time_now_us() - start_us < FLUSH_US)
+			vserial_poll();
 	}
 }
 

@@ -1,5 +1,5 @@
 # Tests that need more than one unit, and what they need built.
-TAP_TESTS += tests/boot/boot.bats tests/e2e/run.bats
+TAP_TESTS += tests/boot/boot.bats tests/e2e/run.bats tests/e2e/glass.bats
 
 tests.NEEDS := $(KERNEL_ISO)
 
@@ -7,6 +7,12 @@ tests.NEEDS := $(KERNEL_ISO)
 PROGS += inspect-client
 inspect-client.kind := tool
 inspect-client.srcs := tests/bench/inspect_client.c
+
+# ---- end to end ------------------------------------------------------------------------------------
+PROGS += glass-client
+glass-client.kind := tool
+glass-client.srcs := tests/e2e/glass.c
+glass-client.libs := -ljson-c -lz
 
 # ---- mm under real programs -------------------------------------------------------------------------
 # mm as the malloc of a process: LD_PRELOAD=build/libvitrine-malloc.so. Only the C library's names

@@ -740,6 +740,11 @@ bool vserial_commit(struct vserial_port *port, size_t len)
 	return good;
 }
 
+bool vserial_idle(const struct vserial_port *port)
+{
+	return !port->connected || __atomic_load_n(&port->tx_busy, __ATOMIC_RELAXED) == 0;
+}
+
 /* Copies out of the oldest filled buffer; an emptied one goes back to the device. */
 static size_t take_received(struct vserial_port *port, uint8_t *data, size_t cap)
 {

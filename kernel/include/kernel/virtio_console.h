@@ -52,6 +52,9 @@ size_t vserial_write(struct vserial_port *port, const void *data, size_t len);
 void *vserial_reserve(struct vserial_port *port);
 bool vserial_commit(struct vserial_port *port, size_t len);
 
+/* Whether the host has taken everything that was sent. vserial_poll() brings this on. */
+bool vserial_idle(const struct vserial_port *port);
+
 /* Takes up to cap received bytes. Never waits. Any context but NMI. */
 size_t vserial_read(struct vserial_port *port, void *data, size_t cap);
 
