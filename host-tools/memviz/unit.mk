@@ -62,6 +62,13 @@ $(foreach t,reader ftrace config model recording,$(eval $(call memviz_fuzz,$t)))
 
 TAP_TESTS += tests/memviz/cli.bats tests/memviz/live.bats tests/memviz/hub.bats
 
+# What it costs, in a terminal and on recordings: make bench B=memviz.
+PROGS += memviz-bench
+memviz-bench.kind  := bench
+memviz-bench.units := memviz
+memviz-bench.srcs  := $M/bench.c
+memviz-bench.libs  := $(memviz_LIBS) -lutil
+
 # ---- installing ----------------------------------------------------------------------------------
 INSTALL_RULES += install-memviz
 .PHONY: install-memviz

@@ -62,6 +62,9 @@ struct object {
 };
 
 #define BUCKETS 65536
+struct bucket {
+	struct object *first;
+};
 
 struct drive {
 	struct cmd *c;
@@ -69,7 +72,7 @@ struct drive {
 	struct mv_buf text;
 	size_t text_at;
 	bool text_end;
-	struct object **buckets;
+	struct bucket *buckets;
 	size_t live_objects, in_flight, window;
 	uint64_t lines, events, limit;
 	uint64_t allocs, frees, reused; /* reused: freed because the pointer came again */
@@ -93,7 +96,7 @@ static uint64_t class_of(uint64_t bytes)
 
 static struct object **bucket_of(struct drive *d, uint64_t key)
 {
-	return &d->buckets[(key * 0x9e3779b97f4a7c15ull) >> 48];
+	return &d->buckets[(key * 0x9e3779b97f4a7c15ull) >> 48].first;
 }
 
 static struct object *find(struct drive *d, uint64_t key)
@@ -368,8 +371,8 @@ static void run_trace(struct drive *d)
 static void free_rest(struct drive *d)
 {
 	for (size_t i = 0; i < BUCKETS; i++) {
-		while (d->buckets[i] && d->broken.status == MV_OK) {
-			struct object *o = d->buckets[i];
+		while (d->buckets[i].first && d->broken.status == MV_OK) {
+			struct object *o = d->buckets[i].first;
 			let_go(d, o);
 			while (d->in_flight >= d->window && d->broken.status == MV_OK)
 				process(d, 100);
@@ -592,9 +595,9 @@ static int finish(struct drive *d, const struct account *before)
 static void drop_objects(struct drive *d)
 {
 	for (size_t i = 0; i < BUCKETS; i++) {
-		while (d->buckets[i]) {
-			struct object *o = d->buckets[i];
-			d->buckets[i] = o->next;
+		while (d->buckets[i].first) {
+			struct object *o = d->buckets[i].first;
+			d->buckets[i].first = o->next;
 			free(o);
 		}
 	}

@@ -228,12 +228,14 @@ struct table *table_new(const char *columns)
 {
 	struct table *t = mv_alloc(sizeof *t);
 	char *copy = mv_strdup(columns), *save = NULL;
-	char *heads[COLUMNS_MAX];
+	char *heads[COLUMNS_MAX] = {0};
 	for (char *w = strtok_r(copy, "|", &save); w && t->columns < COLUMNS_MAX;
 	     w = strtok_r(NULL, "|", &save)) {
 		t->right[t->columns] = w[0] == '>';
 		heads[t->columns++] = w + 1;
 	}
+	if (!t->columns)
+		abort();
 	for (unsigned i = 0; i < t->columns; i++)
 		table_cell(t, heads[i]);
 	free(copy);
@@ -276,6 +278,8 @@ static void print_cell(const struct table *t, size_t i, FILE *out)
 void table_print(struct table *t, const struct cmd *c, unsigned indent, FILE *out)
 {
 	bool headings = false;
+	if (!t->columns)
+		abort();
 	for (unsigned i = 0; i < t->columns; i++)
 		headings = headings || t->cells[i][0];
 	for (size_t i = headings ? 0 : t->columns; i < t->count; i++) {

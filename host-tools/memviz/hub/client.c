@@ -20,7 +20,7 @@ static void fresh_session(char *out)
 	unsigned char noise[12] = {0};
 	if (getrandom(noise, sizeof noise, 0) != sizeof noise)
 		memset(noise, 7, sizeof noise);
-	memcpy(out, "hub-", 4);
+	mv_copy(out, 5, "hub-");
 	for (size_t i = 0; i < sizeof noise; i++)
 		snprintf(out + 4 + 2 * i, 3, "%02x", noise[i]);
 }

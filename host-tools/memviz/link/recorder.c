@@ -44,7 +44,7 @@ static void put(struct mv_recorder *r, const void *bytes, size_t len)
 
 static void code(struct mv_recorder *r, const void *bytes, size_t len, lzma_action action)
 {
-	uint8_t out[16384];
+	uint8_t out[16384] = {0};
 	lzma_ret ret;
 	r->lz.next_in = bytes;
 	r->lz.avail_in = len;

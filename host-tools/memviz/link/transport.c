@@ -2,6 +2,7 @@
 #include <asm/termbits.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <memviz/base.h>
 #include <memviz/link.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -25,33 +26,41 @@ static int refuse(int fd, const struct mv_target *t, struct mv_error *e)
 	return -1;
 }
 
+/* A socket address holds 107 bytes; a longer path is reached through its folder,
+ * which stays open as *dir until the connection is made. */
+static bool fill_address(const char *path, struct sockaddr_un *a, int *dir)
+{
+	char folder[256];
+	*dir = -1;
+	if (mv_copy(a->sun_path, sizeof a->sun_path, path))
+		return true;
+	const char *slash = strrchr(path, '/');
+	size_t n = slash ? (size_t)(slash - path) : 0;
+	if (!n || n >= sizeof folder) {
+		errno = ENAMETOOLONG;
+		return false;
+	}
+	memcpy(folder, path, n);
+	folder[n] = 0;
+	*dir = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (*dir < 0)
+		return false;
+	int len = snprintf(a->sun_path, sizeof a->sun_path, "/proc/self/fd/%d/%s", *dir, slash + 1);
+	if (len >= (int)sizeof a->sun_path) {
+		close(*dir);
+		*dir = -1;
+		errno = ENAMETOOLONG;
+		return false;
+	}
+	return true;
+}
+
 static int open_unix(const struct mv_target *t, bool *connecting, struct mv_error *e)
 {
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
-	size_t len = strlen(t->path);
-	char link[64];
-	int dir = -1;
-	/* A socket address holds 107 bytes; a longer path is reached through its folder. */
-	if (len < sizeof a.sun_path) {
-		memcpy(a.sun_path, t->path, len + 1);
-	} else {
-		char folder[sizeof t->path];
-		memcpy(folder, t->path, len + 1);
-		char *slash = strrchr(folder, '/');
-		if (slash) {
-			*slash = 0;
-			dir = open(folder[0] ? folder : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-			snprintf(link, sizeof link, "/proc/self/fd/%d/", dir);
-		}
-		if (dir < 0 || strlen(slash + 1) + strlen(link) >= sizeof a.sun_path) {
-			if (dir >= 0)
-				close(dir);
-			errno = dir < 0 ? errno : ENAMETOOLONG;
-			return refuse(-1, t, e);
-		}
-		strcpy(a.sun_path, link);
-		strcat(a.sun_path, slash + 1);
-	}
+	int dir;
+	if (!fill_address(t->path, &a, &dir))
+		return refuse(-1, t, e);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	int rc = fd < 0 ? -1 : connect(fd, (struct sockaddr *)&a, sizeof a);
 	int err = errno;

@@ -209,6 +209,8 @@ static void diff_mapping_piece(struct out *o, const void *a, const void *b, uint
 
 static void diff_space_maps(struct out *o, const struct mv_space *a, const struct mv_space *b)
 {
+	if (!a && !b)
+		return;
 	int64_t id = a ? a->id : b->id;
 	struct walk none = {&mapping_spans, NULL, 0, 0}, x = none, y = none;
 	if (a)
@@ -222,6 +224,8 @@ static void diff_space(struct out *o, const struct mv_space *a, const struct mv_
 {
 	const struct mv_space *any = a ? a : b;
 	char name[64];
+	if (!any)
+		return;
 	snprintf(name, sizeof name, "%" PRId64 " %s", any->id, any->name);
 	if (!a || !b) {
 		struct mv_difference d = {.delta = b ? 1 : -1};

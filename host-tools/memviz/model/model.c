@@ -29,7 +29,7 @@ void *ring_push(struct ring *r)
 		slot = r->count++;
 	} else {
 		slot = r->head;
-		r->head = (r->head + 1) % r->capacity;
+		r->head = r->head + 1 < r->capacity ? r->head + 1 : 0;
 	}
 	void *p = (char *)r->data + slot * r->size;
 	memset(p, 0, r->size);

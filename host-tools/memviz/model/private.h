@@ -28,7 +28,7 @@ extern const struct span_ops frame_spans, mapping_spans;
 void span_lay(const struct span_ops *ops, struct span_list *l, uint64_t first, uint64_t last,
 	      const void *element);
 /* The element that covers `at`, or NULL. */
-const void *span_find(const struct span_ops *ops, const void *data, size_t count, uint64_t at);
+const void *span_find(const struct span_ops *ops, const void *data, size_t count, uint64_t address);
 
 /* ---- rings ---- */
 
