@@ -19,16 +19,27 @@ says() {
 	}
 }
 
+# khz SOURCE: the rate that the last boot found by this means.
+khz() {
+	echo "$output" | sed -n "s/.*TSC at \([0-9]*\) kHz ($1).*/\1/p"
+}
+
 @test "no 8254: the rate comes from ACPI's timer and is that of the 8254" {
-	works
-	says "(8254)"
-	usual=$(echo "$output" | sed -n 's/.*TSC at \([0-9]*\) kHz (8254).*/\1/p')
-	works -- -machine pit=off
-	says "(ACPI PM timer)"
-	found=$(echo "$output" | sed -n 's/.*TSC at \([0-9]*\) kHz (ACPI PM timer).*/\1/p')
-	# Within 5 %, as everything that the clock believes.
-	[ $((found * 20)) -gt $((usual * 19)) ]
-	[ $((found * 20)) -lt $((usual * 21)) ]
+	# A host that stops the machine at the wrong moment spoils a measurement: three tries.
+	for _ in 1 2 3; do
+		works
+		says "(8254)"
+		usual=$(khz 8254)
+		works -- -machine pit=off
+		says "(ACPI PM timer)"
+		found=$(khz "ACPI PM timer")
+		# Within 5 %, as everything that the clock believes.
+		if [ $((found * 20)) -gt $((usual * 19)) ] && [ $((found * 20)) -lt $((usual * 21)) ]; then
+			return 0
+		fi
+		echo "by the 8254 $usual kHz, by ACPI's timer $found kHz"
+	done
+	return 1
 }
 
 @test "no ACPI: interrupts go through the 8259s" {
