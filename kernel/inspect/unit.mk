@@ -45,7 +45,7 @@ openrpc.libs  := -ljson-c
 PROGS += inspect-watch
 inspect-watch.kind  := test
 inspect-watch.units := inspect
-inspect-watch.srcs  := $(inspect.test) $I/test/test_watch.c
+inspect-watch.srcs  := $(inspect.test) $I/test/picture.c $I/test/test_watch.c
 inspect-watch.libs  := -lcmocka -ljson-c -lz
 
 PROGS += inspect-hostile
@@ -75,7 +75,7 @@ inspect-bench.srcs  := $I/test/model.c $I/test/bench.c
 # Besieges a live kernel; live.bats says with what.
 PROGS += inspect-siege
 inspect-siege.kind := tool
-inspect-siege.srcs := $I/test/siege.c
+inspect-siege.srcs := $I/test/picture.c $I/test/siege.c
 inspect-siege.libs := -ljson-c -lz
 
 TAP_TESTS += $I/test/live.bats

@@ -47,6 +47,12 @@ siege() {
 	siege walk "$dir/inspect-virtio.sock" "$dir/qmp.sock" 512
 }
 
+@test "what watches tell equals what is, after each workload, on both links" {
+	boot inspect-watch 512M 'directmap=256M inspect=alloc workload=none'
+	siege watch "$dir/inspect-virtio.sock"
+	siege watch "$dir/inspect-uart.sock"
+}
+
 @test "a line that flips, drops and repeats bytes: no wrong answer, nothing runs twice" {
 	boot inspect-faults 256M 'directmap=128M inspect=alloc workload=none'
 	siege faults "$dir/inspect-virtio.sock" 10000 1e-5

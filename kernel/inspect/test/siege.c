@@ -6,8 +6,12 @@
  *bytes inspect-siege hostile SOCKET SECONDS SEED          garbage, floods, random requests
  *	inspect-siege million SOCKET PAIRS                 allocations and frees; mm_stat as before
  *	inspect-siege walk SOCKET QMP RAM_MIB              mappings equal to the tables in memory
+ *	inspect-siege watch SOCKET                         what watches tell equals what is, after
+ *	                                                   each workload
  *	inspect-siege panic SOCKET                         what reads is answered after a panic
  */
+#include "picture.h"
+
 #include <errno.h>
 #include <inspect/protocol.h>
 #include <json-c/json.h>
@@ -177,6 +181,8 @@ static size_t next_record(double seconds)
 }
 
 /* Repeats a request until its answer is there; the record, the caller's. */
+static struct picture *watching; /* who takes notifications; NULL: nobody */
+
 static struct json_object *call(const char *method, const char *params)
 {
 	char text[1024];
@@ -193,6 +199,11 @@ static struct json_object *call(const char *method, const char *params)
 			struct json_object *r = json_tokener_parse(record), *v;
 			if (!r)
 				broken("a record with a right crc is no JSON: %s", record);
+			if (watching && json_object_object_get_ex(r, "method", NULL)) {
+				picture_apply(watching, r);
+				json_object_put(r);
+				continue;
+			}
 			if (json_object_object_get_ex(r, "id", &v) && v &&
 			    json_object_get_int64(v) == id)
 				return r;
@@ -771,6 +782,110 @@ static void walk_all(const char *qmp_path, uint64_t ram_mib)
 	json_object_put(r);
 }
 
+/* ---- watching ---- */
+
+static void not_equal(const char *what)
+{
+	broken("%s", what);
+}
+
+/* Takes notifications until none has come for a while. */
+static void pump(double quiet_s)
+{
+	while (next_record(quiet_s)) {
+		struct json_object *r = json_tokener_parse(record);
+		if (r && json_object_object_get_ex(r, "method", NULL))
+			picture_apply(watching, r);
+		json_object_put(r);
+	}
+}
+
+/* All pages of a list joined; the caller's. */
+static struct json_object *all_pages(const char *method, const char *params, const char *name)
+{
+	struct json_object *all = json_object_new_array(), *next;
+	char text[256], cursor[64] = "";
+
+	do {
+		const char *comma = params[1] == '}' ? "" : ",";
+		snprintf(text, sizeof(text), "%.*s%s%s%s%s}", (int)strlen(params) - 1, params,
+			 cursor[0] ? comma : "", cursor[0] ? "\"cursor\":\"" : "", cursor,
+			 cursor[0] ? "\"" : "");
+		struct json_object *r = call(method, text), *items, *res = result(r, method);
+		json_object_object_get_ex(res, name, &items);
+		for (size_t i = 0; i < json_object_array_length(items); i++)
+			json_object_array_add(all,
+					      json_object_get(json_object_array_get_idx(items, i)));
+		next = NULL;
+		json_object_object_get_ex(res, "next", &next);
+		snprintf(cursor, sizeof(cursor), "%s", next ? json_object_get_string(next) : "");
+		json_object_put(r);
+	} while (cursor[0]);
+	return all;
+}
+
+static void compare_picture(const struct picture *p)
+{
+	struct json_object *r = call("mm.stat", "{}"), *list, *spaces;
+	size_t at = 0;
+
+	picture_compare_stat(p, result(r, "mm.stat"));
+	json_object_put(r);
+	list = all_pages("mm.zones", "{}", "zones");
+	picture_compare_list(p, p->zones, list);
+	json_object_put(list);
+	list = all_pages("mm.caches", "{}", "caches");
+	picture_compare_list(p, p->caches, list);
+	json_object_put(list);
+	list = all_pages("mm.frames", "{}", "runs");
+	picture_compare_frames(p, list);
+	json_object_put(list);
+	spaces = all_pages("mm.spaces", "{}", "spaces");
+	for (size_t i = 0; i < json_object_array_length(spaces); i++) {
+		char params[96];
+		int64_t id = number(json_object_array_get_idx(spaces, i), "id");
+		snprintf(params, sizeof(params), "{\"space\":%lld%s}", (long long)id,
+			 id ? ",\"to\":\"0x7fffffffffff\"" : "");
+		list = all_pages("mm.mappings", params, "runs");
+		picture_compare_space(p, (uint32_t)id, list, &at);
+		json_object_put(list);
+	}
+	if (at != p->leaves)
+		broken("%zu leaves in the picture, %zu there", p->leaves, at);
+	json_object_put(spaces);
+}
+
+static void watch(void)
+{
+	static const char *const workloads[] = {"mixed", "maps", "churn", "fragment"};
+	static struct picture p;
+	char params[64];
+
+	hello();
+	picture_init(&p, not_equal);
+	watching = &p;
+	struct json_object *r = call("watch.start", "{\"topics\":[\"stat\",\"zones\",\"caches\","
+						    "\"frames\",\"mappings\"],\"hz\":20}");
+	result(r, "watch.start");
+	json_object_put(r);
+	for (size_t i = 0; i < 4; i++) {
+		snprintf(params, sizeof(params), "{\"name\":\"%s\"}", workloads[i]);
+		r = call("workload.start", params);
+		result(r, "workload.start");
+		json_object_put(r);
+		double until = now_s() + 1;
+		while (now_s() < until)
+			json_object_put(call("mm.stat", "{}"));
+		r = call("workload.stop", params);
+		result(r, "workload.stop");
+		json_object_put(r);
+		pump(0.7);
+		compare_picture(&p);
+		printf("%s: equal\n", workloads[i]);
+	}
+	picture_free(&p);
+}
+
 /* ---- panic ---- */
 
 static void after_panic(void)
@@ -827,7 +942,7 @@ static void after_panic(void)
 int main(int argc, char **argv)
 {
 	if (argc < 3) {
-		fputs("usage: inspect-siege faults|hostile|million|walk|panic SOCKET ...\n",
+		fputs("usage: inspect-siege faults|hostile|million|walk|watch|panic SOCKET ...\n",
 		      stderr);
 		return 2;
 	}
@@ -841,6 +956,8 @@ int main(int argc, char **argv)
 		million(atol(argv[3]));
 	else if (!strcmp(argv[1], "walk") && argc == 5)
 		walk_all(argv[3], (uint64_t)atol(argv[4]));
+	else if (!strcmp(argv[1], "watch"))
+		watch();
 	else if (!strcmp(argv[1], "panic"))
 		after_panic();
 	else

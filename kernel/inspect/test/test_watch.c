@@ -2,6 +2,7 @@
  * Watching. The client here keeps what it is told, by the rules of protocol.h and nothing else, and
  * is then compared with what the methods say: after any history, equal.
  */
+#include "picture.h"
 #include "rig.h"
 
 #include <setjmp.h>
@@ -25,340 +26,60 @@ static struct json_object *get(struct json_object *o, const char *name)
 	return v;
 }
 
-/* ---- what the client keeps ---- */
+/* ---- the client ---- */
 
-#define MAX_FRAMES 16384
-#define MAX_LEAVES 200000
-
-struct leaf {
-	uint32_t space;
-	uint64_t va, pa;
-	uint64_t len; /* less than page only while a state is on its way in pieces */
-	uint32_t page;
-	char flags[8];
-};
-
+static struct picture c;
 static struct {
-	struct json_object *stat, *zones, *caches;
-	char frame[MAX_FRAMES][160]; /* per frame: its run without pa and count */
-	struct leaf *leaf;	     /* every leaf, sorted by space and va */
-	size_t leaves;
-	uint64_t events, events_lost, next_line, lines_lost;
-	uint64_t fulls[7], parts[7];
-	int64_t told_hz;
-	bool more;
 	size_t largest, bytes, records;
-} c;
+} seen;
 
-static int topic_of(const char *name)
+static void broken(const char *what)
 {
-	static const char *const names[] = {INSP_TOPIC_NAMES};
-
-	for (int i = 0; i < 7; i++)
-		if (!strcmp(names[i], name))
-			return i;
-	fail_msg("topic %s", name);
-	return 0;
-}
-
-static void forget(int topic)
-{
-	switch (topic) {
-	case 0:
-		json_object_put(c.stat);
-		c.stat = NULL;
-		break;
-	case 1:
-		json_object_put(c.zones);
-		c.zones = NULL;
-		break;
-	case 2:
-		json_object_put(c.caches);
-		c.caches = NULL;
-		break;
-	case 3:
-		memset(c.frame, 0, sizeof(c.frame));
-		break;
-	case 4:
-		c.leaves = 0;
-		break;
-	default:;
-	}
-}
-
-static void merge_members(struct json_object *into, struct json_object *from)
-{
-	json_object_object_foreach(from, name, value)
-		json_object_object_add(into, name, json_object_get(value));
-}
-
-static void set_int(struct json_object *o, const char *name, int64_t value)
-{
-	json_object_object_add(o, name, json_object_new_int64(value));
-}
-
-static void apply_stat(struct json_object *data)
-{
-	if (!c.stat)
-		c.stat = json_object_new_object();
-	bool known = json_object_object_get_ex(c.stat, "cache_used", NULL);
-	int64_t backing = known ? rig_int(c.stat, "cache_used") + rig_int(c.stat, "cache_free") : 0;
-	merge_members(c.stat, data);
-	if (json_object_object_get_ex(data, "cache_used", NULL) &&
-	    !json_object_object_get_ex(data, "cache_free", NULL))
-		set_int(c.stat, "cache_free", backing - rig_int(c.stat, "cache_used"));
-	set_int(c.stat, "free", rig_int(c.stat, "total") - rig_int(c.stat, "used"));
-	set_int(c.stat, "available", rig_int(c.stat, "free") + rig_int(c.stat, "cache_free"));
-}
-
-static void apply_keyed(struct json_object **list, struct json_object *items, const char *key)
-{
-	if (!*list)
-		*list = json_object_new_array();
-	for (size_t i = 0; i < json_object_array_length(items); i++) {
-		struct json_object *item = json_object_array_get_idx(items, i), *old = NULL;
-		for (size_t k = 0; k < json_object_array_length(*list); k++)
-			if (json_object_equal(get(json_object_array_get_idx(*list, k), key),
-					      get(item, key)))
-				old = json_object_array_get_idx(*list, k);
-		if (old)
-			merge_members(old, item);
-		else
-			json_object_array_add(*list, json_object_get(item));
-	}
-}
-
-static void frame_text(struct json_object *run, char *out, size_t size)
-{
-	struct json_object *zone = get(run, "zone");
-
-	snprintf(out, size, "%s %s %s %d", zone ? json_object_get_string(zone) : "-",
-		 rig_str(run, "state"), json_object_to_json_string(get(run, "attr")),
-		 (int)rig_int(run, "refs"));
-}
-
-static void apply_frames(struct json_object *runs)
-{
-	for (size_t i = 0; i < json_object_array_length(runs); i++) {
-		struct json_object *run = json_object_array_get_idx(runs, i);
-		uint64_t first = strtoull(rig_str(run, "pa"), NULL, 16) / 2097152;
-		for (int64_t k = 0; k < rig_int(run, "count"); k++)
-			frame_text(run, c.frame[first + (uint64_t)k], sizeof(c.frame[0]));
-	}
-}
-
-static bool leaf_before(const struct leaf *l, uint32_t space, uint64_t va)
-{
-	return l->space != space ? l->space < space : l->va + (l->len - 1) < va;
-}
-
-static size_t leaf_place(uint32_t space, uint64_t va)
-{
-	size_t low = 0, high = c.leaves;
-
-	while (low < high) {
-		size_t mid = (low + high) / 2;
-		if (leaf_before(&c.leaf[mid], space, va))
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
-}
-
-static void insert_leaf(size_t at, struct leaf leaf)
-{
-	assert_true(c.leaves < MAX_LEAVES);
-	memmove(c.leaf + at + 1, c.leaf + at, (c.leaves - at) * sizeof(*c.leaf));
-	c.leaf[at] = leaf;
-	c.leaves++;
-}
-
-/* Cuts the leaf across `va`, if there is one, in two. */
-static void cut_at(uint32_t space, uint64_t va)
-{
-	size_t at = leaf_place(space, va);
-
-	if (at == c.leaves || c.leaf[at].space != space || c.leaf[at].va >= va)
-		return;
-	struct leaf rest = c.leaf[at];
-	uint64_t head = va - rest.va;
-	rest.va += head;
-	rest.pa += head;
-	rest.len -= head;
-	c.leaf[at].len = head;
-	insert_leaf(at + 1, rest);
-}
-
-/* Takes out what lies in a range; what lies across its ends is cut. */
-static void clear_range(uint32_t space, uint64_t va, uint64_t last)
-{
-	cut_at(space, va);
-	if (last != UINT64_MAX)
-		cut_at(space, last + 1);
-	size_t at = leaf_place(space, va), end = at;
-	while (end < c.leaves && c.leaf[end].space == space && c.leaf[end].va <= last)
-		end++;
-	memmove(c.leaf + at, c.leaf + end, (c.leaves - end) * sizeof(*c.leaf));
-	c.leaves -= end - at;
-}
-
-static void add_run(struct json_object *run)
-{
-	uint32_t space = (uint32_t)rig_int(run, "space"), page = (uint32_t)rig_int(run, "page");
-	uint64_t va = strtoull(rig_str(run, "va"), NULL, 16),
-		 pa = strtoull(rig_str(run, "pa"), NULL, 16);
-	uint64_t len = (uint64_t)rig_int(run, "len"), n = len / page;
-
-	clear_range(space, va, va + (len - 1));
-	size_t at = leaf_place(space, va);
-	assert_true(c.leaves + n <= MAX_LEAVES);
-	memmove(c.leaf + at + n, c.leaf + at, (c.leaves - at) * sizeof(*c.leaf));
-	for (uint64_t i = 0; i < n; i++) {
-		struct leaf *l = &c.leaf[at + i];
-		*l = (struct leaf){space, va + i * page, pa + i * page, page, page, ""};
-		snprintf(l->flags, sizeof(l->flags), "%s", rig_str(run, "flags"));
-	}
-	c.leaves += n;
-}
-
-static void apply_mappings(struct json_object *data)
-{
-	struct json_object *removed = get(data, "removed"), *added = get(data, "added");
-
-	for (size_t i = 0; i < json_object_array_length(removed); i++) {
-		struct json_object *r = json_object_array_get_idx(removed, i);
-		uint64_t va = strtoull(rig_str(r, "va"), NULL, 16);
-		clear_range((uint32_t)rig_int(r, "space"), va,
-			    va + ((uint64_t)rig_int(r, "len") - 1));
-	}
-	for (size_t i = 0; i < json_object_array_length(added); i++)
-		add_run(json_object_array_get_idx(added, i));
-}
-
-static void apply_log(struct json_object *data)
-{
-	struct json_object *lines = get(data, "lines");
-
-	c.lines_lost += (uint64_t)rig_int(data, "lost");
-	c.next_line += (uint64_t)rig_int(data, "lost");
-	for (size_t i = 0; i < json_object_array_length(lines); i++) {
-		struct json_object *line = json_object_array_get_idx(lines, i);
-		assert_int_equal(rig_int(line, "seq"), c.next_line);
-		c.next_line++;
-	}
+	fail_msg("%s", what);
 }
 
 static void apply(struct json_object *record)
 {
-	struct json_object *params = get(record, "params"), *data = get(params, "data"), *hz;
-	int topic = topic_of(rig_str(params, "topic"));
-	bool full = json_object_get_boolean(get(params, "full"));
+	size_t len = strlen(rig_text());
 
 	assert_string_equal(rig_str(record, "method"), "watch");
-	c.records++;
-	c.bytes += strlen(rig_text()) + 2;
-	c.largest = strlen(rig_text()) > c.largest ? strlen(rig_text()) : c.largest;
-	*(full ? &c.fulls[topic] : &c.parts[topic]) += 1;
-	if (json_object_object_get_ex(params, "hz", &hz))
-		c.told_hz = json_object_get_int64(hz);
-	c.more = json_object_object_get_ex(params, "more", NULL);
-	if (full)
-		forget(topic);
-	switch (topic) {
-	case 0:
-		apply_stat(data);
-		break;
-	case 1:
-		apply_keyed(&c.zones, get(data, "zones"), "name");
-		break;
-	case 2:
-		apply_keyed(&c.caches, get(data, "caches"), "size");
-		break;
-	case 3:
-		apply_frames(get(data, "runs"));
-		break;
-	case 4:
-		apply_mappings(data);
-		break;
-	case 5:
-		c.events += json_object_array_length(get(data, "events"));
-		c.events_lost += (uint64_t)rig_int(data, "lost");
-		break;
-	default:
-		apply_log(data);
-	}
+	seen.records++;
+	seen.bytes += len + 2;
+	seen.largest = len > seen.largest ? len : seen.largest;
+	picture_apply(&c, record);
 }
 
-/* ---- comparing ---- */
-
-static void compare_members(struct json_object *ours, struct json_object *theirs)
+/* The runs of a space, but for what all have in common. */
+static struct json_object *own_runs(uint32_t space)
 {
-	json_object_object_foreach(theirs, name, value)
-	{
-		if (strcmp(name, "gen") != 0 && !json_object_equal(get(ours, name), value))
-			fail_msg("%s: %s, but %s", name, json_object_to_json_string(ours),
-				 json_object_to_json_string(theirs));
-	}
-}
+	char params[96];
 
-static void compare_lists(struct json_object *ours, struct json_object *theirs)
-{
-	assert_int_equal(json_object_array_length(ours), json_object_array_length(theirs));
-	for (size_t i = 0; i < json_object_array_length(ours); i++)
-		compare_members(json_object_array_get_idx(ours, i),
-				json_object_array_get_idx(theirs, i));
-}
-
-static void compare_frames(void)
-{
-	struct json_object *runs = rig_all(rig, "mm.frames", NULL, "runs");
-	char want[160];
-
-	for (size_t i = 0; i < json_object_array_length(runs); i++) {
-		struct json_object *run = json_object_array_get_idx(runs, i);
-		uint64_t first = strtoull(rig_str(run, "pa"), NULL, 16) / 2097152;
-		frame_text(run, want, sizeof(want));
-		for (int64_t k = 0; k < rig_int(run, "count"); k++)
-			assert_string_equal(c.frame[first + (uint64_t)k], want);
-	}
-	json_object_put(runs);
-}
-
-static size_t compare_space(uint32_t space, size_t at)
-{
-	const struct model_leaf *leaf;
-	size_t leaves = model_leaves(space, &leaf);
-
-	for (size_t i = 0; i < leaves; i++, at++) {
-		assert_true(at < c.leaves);
-		const struct leaf *l = &c.leaf[at];
-		if (l->space != space || l->va != leaf[i].va || l->pa != leaf[i].pa ||
-		    l->len != l->page || l->page != leaf[i].page)
-			fail_msg("space %u: leaf %llx is %u:%llx in the picture (pages %u, %u)",
-				 space, (unsigned long long)leaf[i].va, l->space,
-				 (unsigned long long)l->va, leaf[i].page, l->page);
-		for (int b = 0; b < 6; b++)
-			assert_int_equal(l->flags[b] != '-', leaf[i].flags >> b & 1);
-	}
-	return at;
+	snprintf(params, sizeof(params), "{\"space\":%u%s}", space,
+		 space ? ",\"to\":\"0x7fffffffffff\"" : "");
+	return rig_all(rig, "mm.mappings", params, "runs");
 }
 
 static void compare_all(void)
 {
-	struct json_object *record, *spaces = rig_all(rig, "mm.spaces", NULL, "spaces");
+	struct json_object *record, *list, *spaces = rig_all(rig, "mm.spaces", NULL, "spaces");
 	size_t at = 0;
 
-	compare_members(c.stat, rig_result(rig, "mm.stat", NULL, &record));
+	picture_compare_stat(&c, rig_result(rig, "mm.stat", NULL, &record));
 	json_object_put(record);
-	compare_lists(c.zones, get(rig_result(rig, "mm.zones", NULL, &record), "zones"));
+	picture_compare_list(&c, c.zones, get(rig_result(rig, "mm.zones", NULL, &record), "zones"));
 	json_object_put(record);
-	compare_lists(c.caches, get(rig_result(rig, "mm.caches", NULL, &record), "caches"));
+	picture_compare_list(&c, c.caches,
+			     get(rig_result(rig, "mm.caches", NULL, &record), "caches"));
 	json_object_put(record);
-	compare_frames();
-	for (size_t i = 0; i < json_object_array_length(spaces); i++)
-		at = compare_space((uint32_t)rig_int(json_object_array_get_idx(spaces, i), "id"),
-				   at);
+	list = rig_all(rig, "mm.frames", NULL, "runs");
+	picture_compare_frames(&c, list);
+	json_object_put(list);
+	for (size_t i = 0; i < json_object_array_length(spaces); i++) {
+		uint32_t space = (uint32_t)rig_int(json_object_array_get_idx(spaces, i), "id");
+		list = own_runs(space);
+		picture_compare_space(&c, space, list, &at);
+		json_object_put(list);
+	}
 	assert_int_equal(at, c.leaves);
 	json_object_put(spaces);
 }
@@ -387,8 +108,8 @@ static void settle(int link, uint64_t step_us)
 static int setup(void **state)
 {
 	(void)state;
-	memset(&c, 0, sizeof(c));
-	c.leaf = calloc(MAX_LEAVES, sizeof(*c.leaf));
+	memset(&seen, 0, sizeof(seen));
+	picture_init(&c, broken);
 	rig = rig_start(&options, 65536);
 	return 0;
 }
@@ -396,9 +117,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
-	for (int i = 0; i < 7; i++)
-		forget(i);
-	free(c.leaf);
+	picture_free(&c);
 	rig_stop(rig);
 	return 0;
 }
@@ -429,10 +148,10 @@ static void test_full_then_nothing(void **state)
 	for (int i = 0; i < 7; i++)
 		assert_int_equal(c.fulls[i], 1);
 	compare_all();
-	size_t records = c.records;
+	size_t records = seen.records;
 	settle(0, 100000);
 	settle(0, 100000);
-	assert_int_equal(c.records, records);
+	assert_int_equal(seen.records, records);
 }
 
 static void change(void)
@@ -449,11 +168,11 @@ static void test_delta_size(void **state)
 	change();
 	watch(0, "[\"stat\"]", 10);
 	settle(0, 100000);
-	size_t bytes = c.bytes, records = c.records;
+	size_t bytes = seen.bytes, records = seen.records;
 	change();
 	settle(0, 100000);
-	assert_int_equal(c.records, records + 1);
-	assert_in_range(c.bytes - bytes, 100, 160);
+	assert_int_equal(seen.records, records + 1);
+	assert_in_range(seen.bytes - bytes, 100, 160);
 }
 
 static void random_history(int link, int steps, int hz, uint64_t step_us)
@@ -498,7 +217,7 @@ static void test_random_small_line(void **state)
 	rig->link[1].limit = 9000;
 	rig->link[1].link.line_bytes = 9000;
 	random_history(1, 1000, 20, 50000);
-	assert_true(c.largest < 4096);
+	assert_true(seen.largest < 4096);
 }
 
 static void test_random_unrest(void **state)
@@ -584,14 +303,14 @@ static void test_many_frames(void **state)
 		}
 	}
 	settle(1, 50000);
-	assert_true(c.largest < 4096);
+	assert_true(seen.largest < 4096);
 	compare_all();
 	/* One frame of a block changes: the block is sent again, and little else. */
-	size_t bytes = c.bytes;
+	size_t bytes = seen.bytes;
 	act = (struct insp_act){.op = INSP_OP_ALLOC_PAGES, .zone = 2, .num = 1};
 	assert_int_equal(insp_port_act(&act), INSP_OK);
 	settle(1, 50000);
-	assert_true(c.bytes - bytes < 3000);
+	assert_true(seen.bytes - bytes < 3000);
 	compare_all();
 }
 
@@ -703,7 +422,7 @@ static void test_rate(void **state)
 	(void)state;
 	watch(0, "[\"stat\"]", 5);
 	settle(0, 1000);
-	size_t records = c.records;
+	size_t records = seen.records;
 	for (int ms = 0; ms < 2000; ms++) {
 		struct json_object *r;
 		change();
@@ -714,7 +433,7 @@ static void test_rate(void **state)
 			json_object_put(r);
 		}
 	}
-	assert_in_range(c.records - records, 9, 11);
+	assert_in_range(seen.records - records, 9, 11);
 }
 
 /* A line that carries 600 bytes a second: the rate falls, is told, and the last state is right; a
@@ -752,9 +471,9 @@ static void test_slow_line(void **state)
 	l->limit = RIG_LINE;
 	settle(1, 100000);
 	assert_true(c.told_hz > 0 && c.told_hz < 30);
-	assert_true(c.records < 600);
+	assert_true(seen.records < 600);
 	struct json_object *record;
-	compare_members(c.stat, rig_result(rig, "mm.stat", NULL, &record));
+	picture_compare_stat(&c, rig_result(rig, "mm.stat", NULL, &record));
 	json_object_put(record);
 }
 
