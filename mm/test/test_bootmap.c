@@ -167,6 +167,23 @@ static void nonsense_is_refused(void **state)
 	assert_int_equal(host_try_start(&machine), MM_ERR_BAD_CONFIG);
 }
 
+// A reservation that runs past the end of the address space still reserves.
+static void endless_reservation(void **state)
+{
+	static const struct mm_region map[] = {
+		{2 * GIB, 256 * MIB,  MM_REGION_USABLE  },
+		{0,	    256 * MIB,  MM_REGION_USABLE  },
+		{1 * GIB, UINT64_MAX, MM_REGION_RESERVED},
+	};
+
+	(void)state;
+	start_map(map, 3);
+	check_accounts();
+	assert_int_equal(mm_boot_report()->managed, 256 * MIB);
+	assert_int_equal(mm_boot_report()->bad_regions, 1);
+	host_stop();
+}
+
 // Thousands of entries of every kind, order and overlap, against a byte map of
 // the first frames at 64 KiB resolution.
 #define CELL	   (64 * 1024ul)
@@ -313,6 +330,7 @@ int main(void)
 		cmocka_unit_test(reserved_wins),
 		cmocka_unit_test(runs_do_not_cross_holes_or_zones),
 		cmocka_unit_test(nonsense_is_refused),
+		cmocka_unit_test(endless_reservation),
 		cmocka_unit_test(hostile_maps),
 		cmocka_unit_test(regions_above_a_tebibyte),
 		cmocka_unit_test(boot_memory_comes_back),

@@ -330,6 +330,42 @@ static void nothing_hides_in_caches(void **state)
 	host_cpu_use(0);
 }
 
+// The same above the direct map, where trimming the slab gains nothing.
+static void nothing_hides_above(void **state)
+{
+	struct Page *pages[64];
+
+	(void)state;
+	for (int i = 0; i < 64; i++)
+		assert_non_null(pages[i] = alloc_pages(ZONE_UNMAPPED_IN_PGT, 1, 0));
+	for (int i = 0; i < 64; i++) {
+		host_cpu_use((unsigned)i % 4);
+		free_pages(pages[i], 1);
+	}
+	host_cpu_use(0);
+	for (int i = 0; i < 64; i++)
+		assert_non_null(pages[i] = alloc_pages(ZONE_UNMAPPED_IN_PGT, 1, 0));
+	free_pages(mm_phys_to_page(mm_pa(8 * GIB)), 63);
+	free_pages(mm_phys_to_page(mm_pa(8 * GIB + 63 * FRAME)), 1);
+}
+
+// The slabs that a CPU keeps although they are empty, and the empty frame of the
+// pool, do not make alloc_pages fail.
+static void idle_slabs_are_memory(void **state)
+{
+	struct mm_zone_info zone;
+	uint64_t frames = 0;
+
+	(void)state;
+	mm_trim();
+	assert_true(mm_zone_info(1, &zone));
+	for (unsigned i = 0; i < 16; i++)
+		kfree(kmalloc(32ul << i, 0));
+	while (alloc_pages(ZONE_NORMAL, 1, 0))
+		frames++;
+	assert_int_equal(frames, zone.free);
+}
+
 // kmalloc's empty slabs give way to alloc_pages.
 static void idle_slabs_give_way(void **state)
 {
@@ -440,7 +476,8 @@ int main(void)
 		TEST(wrong_requests),		TEST(parts_of_runs),
 		TEST(singles_in_a_row),		TEST(wrong_frees),
 		TEST(ranges_that_leave_a_zone), TEST(exhaust_and_refill),
-		TEST(nothing_hides_in_caches),	TEST(idle_slabs_give_way),
+		TEST(nothing_hides_in_caches),	TEST(nothing_hides_above),
+		TEST(idle_slabs_are_memory),	TEST(idle_slabs_give_way),
 		TEST(frames_are_told),		cmocka_unit_test(a_fragmented_tebibyte),
 	};
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static void fill(uint8_t *bytes, size_t size, uint64_t seed)
 {
@@ -29,17 +30,20 @@ static bool still_fails(const uint8_t *bytes, size_t size)
 {
 	struct ops_result result;
 
-	ops_run(bytes, size, 1, &result);
+	ops_run(bytes, size, 16, &result);
 	return result.failed;
 }
+
+#define SHRINK_SECONDS 60 // long sequences shrink slowly; what is left is shown
 
 // Leaves out ever smaller parts as long as it still fails.
 static size_t shrink(uint8_t *bytes, size_t size)
 {
 	uint8_t *trial = malloc(size);
+	time_t end = time(NULL) + SHRINK_SECONDS;
 
 	for (size_t part = size / OP_BYTES / 2; part; part /= 2) {
-		for (size_t at = 0; at + part * OP_BYTES <= size;) {
+		for (size_t at = 0; at + part * OP_BYTES <= size && time(NULL) < end;) {
 			size_t cut = part * OP_BYTES;
 
 			memcpy(trial, bytes, at);
@@ -64,7 +68,7 @@ static void tell(uint8_t *bytes, size_t size)
 	size = shrink(bytes, size);
 	ops_run(bytes, size, 1, &result);
 	printf("# shrunk to %zu operations: %s\n", size / OP_BYTES, result.text);
-	for (size_t at = 0; at < size; at += OP_BYTES) {
+	for (size_t at = 0; at < size && at < 300 * OP_BYTES; at += OP_BYTES) {
 		ops_describe(bytes + at, text, sizeof(text));
 		printf("#   %s\n", text);
 	}
