@@ -241,7 +241,8 @@ static void rect(double x, double y, double w, double h, struct color c)
 	       x, y, w, h, c.r, c.g, c.b);
 }
 
-static void braille(double x, double y, wchar_t ch, struct color c)
+/* A run of braille cells of one colour as one path: a square for each dot. */
+static int braille_run(int row, int col, double top)
 {
 	static const int bits[4][2] = {
 		{0x01, 0x08},
@@ -249,12 +250,43 @@ static void braille(double x, double y, wchar_t ch, struct color c)
 		    {0x04, 0x20},
 		  {0x40, 0x80}
 	      };
+	struct color fg, bg, next;
+	int end = col;
 
-	for (int row = 0; row < 4; row++)
-		for (int col = 0; col < 2; col++)
-			if (ch & bits[row][col])
-				rect(x + 0.5 + col * CELL_W / 2, y + 0.4 + row * CELL_H / 4, 3.3,
-				     3.4, c);
+	colors_of(&screen.cell[row][col], &fg, &bg);
+	printf("<path fill=\"#%02x%02x%02x\" d=\"", fg.r, fg.g, fg.b);
+	for (; end < screen.cols && screen.cell[row][end].ch >= 0x2800 &&
+	       screen.cell[row][end].ch <= 0x28ff;
+	     end++) {
+		colors_of(&screen.cell[row][end], &next, &bg);
+		if (!same(next, fg))
+			break;
+		for (int y = 0; y < 4; y++)
+			for (int x = 0; x < 2; x++)
+				if (screen.cell[row][end].ch & bits[y][x])
+					printf("M%.1f %.1fh3.3v3.4h-3.3z",
+					       PAD + end * CELL_W + 0.5 + x * CELL_W / 2,
+					       top + row * CELL_H + 0.4 + y * CELL_H / 4);
+	}
+	puts("\"/>");
+	return end;
+}
+
+/* Full blocks of one colour side by side are one rectangle. */
+static int block_run(int row, int col, double top)
+{
+	struct color fg, bg, next;
+	int end = col;
+
+	colors_of(&screen.cell[row][col], &fg, &bg);
+	for (; end < screen.cols && screen.cell[row][end].ch == 0x2588; end++) {
+		colors_of(&screen.cell[row][end], &next, &bg);
+		if (!same(next, fg))
+			break;
+	}
+	rect(PAD + col * CELL_W, top + row * CELL_H + 2.5, (end - col) * CELL_W + 0.05, CELL_H - 5,
+	     fg);
+	return end;
 }
 
 static void path(const char *d, double x, double y, struct color c)
@@ -282,13 +314,8 @@ static bool shape(double x, double y, wchar_t ch, struct color c)
 		{0x2514, "M4.2 0V8.5H8.4"		 },
 	};
 
-	if (ch >= 0x2588 && ch <= 0x258f) {
-		rect(x, y + (ch == 0x2588 ? 2.5 : 2.5), CELL_W * (double)(0x2590 - ch) / 8 + 0.05,
-		     CELL_H - 5, c);
-		return true;
-	}
-	if (ch >= 0x2800 && ch <= 0x28ff) {
-		braille(x, y, ch, c);
+	if (ch > 0x2588 && ch <= 0x258f) {
+		rect(x, y + 2.5, CELL_W * (double)(0x2590 - ch) / 8 + 0.05, CELL_H - 5, c);
 		return true;
 	}
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
@@ -379,7 +406,11 @@ static void draw_row(int row, double top)
 		struct color fg, bg;
 
 		colors_of(c, &fg, &bg);
-		if (drawn(c->ch) && shape(PAD + col * CELL_W, y, c->ch, fg))
+		if (c->ch >= 0x2800 && c->ch <= 0x28ff)
+			col = braille_run(row, col, top);
+		else if (c->ch == 0x2588)
+			col = block_run(row, col, top);
+		else if (drawn(c->ch) && shape(PAD + col * CELL_W, y, c->ch, fg))
 			col++;
 		else if (drawn(c->ch)) {
 			printf("<text x=\"%.2f\" y=\"%.2f\" fill=\"#%02x%02x%02x\">",

@@ -33,6 +33,7 @@ struct mv_ask {
 	struct mv_app *app;
 	enum mv_ask_state state;
 	uint64_t request;
+	size_t limit;		    /* most elements of a list; 0: all. Set before sending */
 	struct json_object *result; /* owned; of the last answer, also while the next one waits */
 	struct mv_error error;
 	uint64_t asked_us, answered_us;		   /* app->now_us */

@@ -43,7 +43,8 @@ void mv_ask_send(struct mv_ask *a, struct mv_app *app, const char *method,
 		return;
 	}
 	a->state = ASK_WAITING;
-	a->request = all_pages ? mv_session_call_all(app->session, method, params, 0, answered, a)
+	a->request = all_pages ? mv_session_call_all(app->session, method, params, a->limit,
+						     answered, a)
 			       : mv_session_call(app->session, method, params, answered, a);
 }
 

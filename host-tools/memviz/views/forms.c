@@ -338,8 +338,9 @@ static void draw_fields(struct form *f, struct mv_rect *in)
 static void draw_verdict(struct form *f, struct mv_rect in)
 {
 	static const enum mv_style styles[] = {
-		[VERDICT_EDITING] = ST_DIM, [VERDICT_WRONG] = ST_WARN,	[VERDICT_WAITING] = ST_DIM,
-		[VERDICT_GOOD] = ST_OK,	    [VERDICT_REFUSED] = ST_BAD,
+		[VERDICT_EDITING] = ST_POPUP_DIM, [VERDICT_WRONG] = ST_POPUP_WARN,
+		[VERDICT_WAITING] = ST_POPUP_DIM, [VERDICT_GOOD] = ST_POPUP_GOOD,
+		[VERDICT_REFUSED] = ST_POPUP_BAD,
 	};
 	const char *text = f->preview;
 

@@ -276,8 +276,14 @@ static void draw_margin(struct mv_app *a, struct map *p, int row, int margin)
 		return;
 	mv_textf(&a->canvas, y, p->area.col - margin, ST_ADDR, "0x%0*llx", margin - 5,
 		 (unsigned long long)(least * MV_FRAME_BYTES));
-	const char *zone = mv_zone_name(a->model, least * MV_FRAME_BYTES);
+	const char *zone = "";
 
+	/* Of the first cell that is in one: the machine begins with a reserved frame. */
+	for (int col = 0; col < p->grid.cols && strncmp(zone, "ZONE_", 5) != 0; col++) {
+		uint64_t f = mv_grid_frame(&p->grid, row, col);
+
+		zone = f == UINT64_MAX ? "" : mv_zone_name(a->model, f * MV_FRAME_BYTES);
+	}
 	if (!strncmp(zone, "ZONE_", 5))
 		mv_put(&a->canvas, y, p->area.col - 2, (wchar_t)zone[5], ST_DIM);
 }

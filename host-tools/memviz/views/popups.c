@@ -126,8 +126,8 @@ static void help_draw(struct mv_popup *p, struct mv_rect screen)
 
 		mv_cut_left(&words, 11);
 		mv_text_fit(&a->canvas, in.row, in.col, 10, false, ST_POPUP_TITLE, hits[i]->label);
-		mv_cut_top(&in,
-			   mv_wrap(&a->canvas, words, here ? ST_POPUP : ST_DIM, hits[i]->help));
+		mv_cut_top(&in, mv_wrap(&a->canvas, words, here ? ST_POPUP : ST_POPUP_DIM,
+					hits[i]->help));
 	}
 	if (!n)
 		mv_text(&a->canvas, in.row, in.col, ST_POPUP, "No key does that.");

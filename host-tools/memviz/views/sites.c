@@ -10,8 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SITES_US    1000000 /* between questions while the screen is shown */
+#define SITES_US    1000000  /* between questions while the screen is shown */
+#define OBJECTS_US  30000000 /* a long answer: all that lives, of all sites */
 #define LEAKS_US    5000000
+#define LEAKS_MOST  2000     /* of the list: a kernel may hold a million objects */
 #define LEAK_AGE_US 10000000 /* older than this counts as perhaps leaked */
 
 /* ---- the list of sites ---- */
@@ -26,7 +28,7 @@ static const struct mv_column site_columns[] = {
 	[S_ALLOCS] = {.title = "ALLOCS", .width = 11, .right = true, .priority = 3},
 	[S_FREES] = {.title = "FREES", .width = 11, .right = true, .priority = 4},
 	[S_OLDEST] = {.title = "OLDEST", .width = 9, .right = true, .priority = 1},
-	[S_OLD] = {.title = "OVER 10s", .width = 8, .right = true, .priority = 2},
+	[S_OLD] = {.title = "OVER 10s", .width = 9, .right = true, .priority = 2},
 	[S_ADDR] = {.title = "ADDRESS", .width = 18, .priority = 5, .up_first = true},
 };
 /* clang-format on */
@@ -83,6 +85,7 @@ static void site_text(void *ctx, size_t i, int col, char *out, size_t size)
 {
 	const struct mv_site *s = &((struct sites *)ctx)->list.site[i];
 	double v = site_key(ctx, i, col);
+	char count[32];
 
 	switch (col) {
 	case S_SYMBOL:
@@ -108,6 +111,12 @@ static void site_text(void *ctx, size_t i, int col, char *out, size_t size)
 		break;
 	case S_ADDR:
 		mv_format_addr(s->addr, out, size);
+		break;
+	case S_OLD:
+		/* Of a list that was cut off: at least so many. */
+		mv_format_count(s->old, count, sizeof(count));
+		snprintf(out, size, "%s%s", count,
+			 ((struct sites *)ctx)->old.count >= LEAKS_MOST ? "+" : "");
 		break;
 	default:
 		mv_format_count((uint64_t)v, out, size);
@@ -277,6 +286,7 @@ static void tick(struct mv_view *v)
 		mv_ask_send(&s->sites_ask, a, "trace.sites", NULL, true);
 	}
 	if (due(&s->leaks_ask, a->now_us, LEAKS_US)) {
+		s->leaks_ask.limit = LEAKS_MOST;
 		s->leaks_ask.done = leaks_done;
 		s->leaks_ask.ctx = s;
 		mv_ask_send(&s->leaks_ask, a, "trace.leaks", older_than(LEAK_AGE_US), true);
@@ -299,8 +309,9 @@ static void draw_head(struct sites *s, struct mv_rect line)
 	mv_format_count(objects, o, sizeof(o));
 	if (s->leaks)
 		mv_textf(&a->canvas, line.row, line.col + 1, ST_TEXT,
-			 "%zu objects older than 10 s%s: perhaps leaked, perhaps just long-lived",
-			 s->old.count, s->from_events ? ", by the events seen" : "");
+			 "%zu%s objects older than 10 s%s: perhaps leaked, perhaps just long-lived",
+			 s->old.count, s->old.count >= LEAKS_MOST ? " or more" : "",
+			 s->from_events ? ", by the events seen" : "");
 	else
 		mv_textf(&a->canvas, line.row, line.col + 1, ST_TEXT,
 			 "%zu call sites hold %s in %s objects%s", s->list.count, b, o,
@@ -484,7 +495,7 @@ static void site_tick(struct mv_view *v)
 		only_site(&s->list, s->addr);
 		return;
 	}
-	if (a->frozen || !due(&s->ask, a->now_us, LEAKS_US))
+	if (a->frozen || !due(&s->ask, a->now_us, OBJECTS_US))
 		return;
 	s->ask.done = site_objects_done;
 	s->ask.ctx = s;

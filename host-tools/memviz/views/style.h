@@ -27,6 +27,10 @@ enum mv_style {
 	ST_INPUT,
 	ST_POPUP,
 	ST_POPUP_TITLE,
+	ST_POPUP_DIM,
+	ST_POPUP_GOOD,
+	ST_POPUP_WARN,
+	ST_POPUP_BAD,
 	ST_STALE, /* the whole picture while the link is lost */
 	/* Fills of bars and graphs. */
 	ST_G_USED,
