@@ -10,7 +10,7 @@
 #include <mm/gfp.h>
 #include <mm/types.h>
 
-// --- sizes -----------------------------------------------------------------
+// --- sizes --------------------------------------------------------------------
 #define PAGE_4K_SHIFT 12
 #define PAGE_2M_SHIFT 21
 #define PAGE_1G_SHIFT 30
@@ -25,13 +25,13 @@
 #define PAGE_2M_ALIGN(x) (((ul)(x) + PAGE_2M_SIZE - 1) & PAGE_2M_MASK)
 #define PAGE_1G_ALIGN(x) (((ul)(x) + PAGE_1G_SIZE - 1) & PAGE_1G_MASK)
 
-// --- zones: a selector is exactly one of these -------------------------------
+// --- zones: a selector is exactly one of these --------------------------------
 #define ZONE_DMA	     (1u << 0)
 #define ZONE_NORMAL	     (1u << 1)
 #define ZONE_UNMAPPED_IN_PGT (1u << 2)
 #define ZONE_COUNT	     3
 
-// --- attributes of a frame ---------------------------------------------------
+// --- attributes of a frame ----------------------------------------------------
 #define PAGE_PGT_MAPPED	 (1ul << 0) // has an address in the direct map
 #define PAGE_KERNEL_INIT (1ul << 1) // taken while the kernel started
 #define PAGE_DEVICE	 (1ul << 2) // device memory
@@ -39,7 +39,7 @@
 #define PAGE_SHARED	 (1ul << 4) // shared; counted in mm_stat_t.shared
 #define PAGE_ATTR_KNOWN	 0x1ful
 
-// --- page-table entry flags: bit NUMBERS ------------------------------------
+// --- page-table entry flags: bit NUMBERS --------------------------------------
 #define PAGE_PRESENT  0
 #define PAGE_R_W      1
 #define PAGE_U_S      2
@@ -51,7 +51,7 @@
 #define PAGE_GLOBAL   8
 #define PAGE_XD	      63
 
-// --- ready combinations: VALUES ----------------------------------------------
+// --- ready combinations: VALUES -----------------------------------------------
 #define PAGE_KERNEL_PGT	    0x3ul // upper levels
 #define PAGE_KERNEL_DIR	    0x3ul
 #define PAGE_KERNEL_PAGE    0x83ul // a 2 MiB or 1 GiB leaf
@@ -61,7 +61,7 @@
 #define PAGE_USER_PAGE	    0x87ul
 #define PAGE_USER_4K_PAGE   0x7ul
 
-// --- address space -------------------------------------------------------------
+// --- address space ------------------------------------------------------------
 #define PAGE_OFFSET	  0xffff800000000000ul // start of the direct map
 #define MM_DEVICE_WINDOW  0xffffa00000000000ul // device mappings from here upward
 #define MM_USER_SPACE_END 0x00007ffffffffffful // last address of user space
@@ -125,7 +125,7 @@ vaddr_t mm_page_to_virt(const struct Page *page);
 ul mm_page_attr(const struct Page *page);
 unsigned mm_page_refs(const struct Page *page);
 
-// --- mappings (pgtable.c) ------------------------------------------------------
+// --- mappings (pgtable.c) -----------------------------------------------------
 // Purpose:  maps [phys, phys + length) at virt in the current table,
 //           supervisor-only unless flags carry PAGE_U_S.
 // Units:    bytes; flags are a VALUE made of entry flag bits.
@@ -144,7 +144,7 @@ int mm_map_proc_page_table(ul proc_page_table_addr, bool is_phys, ul virt_addr_s
 void mm_unmap_proc_table(ul proc_page_table_addr, bool is_phys, ul virt_addr_start, ul length);
 void mm_unmap_addr(ul virt_addr, ul length);
 
-// --- the state of memory -----------------------------------------------------------
+// --- the state of memory ------------------------------------------------------
 // All in bytes, taken at one instant. used + free = total; shared <= used;
 // cache_used + cache_free = backing of the slab (its frames) <= used;
 // available = free + cache_free.
