@@ -792,8 +792,19 @@ static enum mm_status free_run(struct Page *page, unsigned number)
 {
 	struct zone *zone = &mm_zones[page->zone];
 	mm_irq_t irq = mm_lock_irq(&zone->lock);
-	enum mm_status status = free_parts(zone, page, number);
+	enum mm_status status = MM_OK;
 
+	// A whole run needs no look at each of its frames, also where it was not promised.
+	if (number > 1 && page->run_frames == number) {
+		struct range range = range_of(zone, mm_page_bit(zone, page), number);
+
+		account_site(page, number);
+		free_whole(zone, page, &range);
+		if (!is_promised(&range))
+			promise(zone, mm_page_bit(zone, page), number);
+	} else {
+		status = free_parts(zone, page, number);
+	}
 	mm_unlock_irq(&zone->lock, irq);
 	return status;
 }

@@ -121,3 +121,9 @@ mm-more.units := mm
 mm-more.srcs := mm/test/test_more.c $(mm.host)
 mm-more.libs := -lcmocka
 $(BUILD)/obj/asan/mm/test/test_more.o: CPPFLAGS += -Imm
+
+PROGS += mm-alloc-bench
+mm-alloc-bench.kind := bench
+mm-alloc-bench.units := mm
+mm-alloc-bench.srcs := mm/test/bench_alloc.c $(mm.host)
+mm-alloc-bench.libs := -ldl
