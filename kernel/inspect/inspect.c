@@ -88,10 +88,9 @@ void insp_event(struct insp *insp, enum insp_event_op op, uint64_t addr, uint64_
 /* What a request asked to be done once its answer is out: break, panic, power off. */
 static void do_deferred(struct insp *insp)
 {
-	struct insp_act act = {.op = insp->deferred};
-
 	if (!insp->deferred_set || (insp->deferred_link && !insp_link_drain(insp->deferred_link)))
 		return;
+	struct insp_act act = {.op = insp->deferred};
 	insp->deferred_set = false;
 	insp_port_act(&act);
 }

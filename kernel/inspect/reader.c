@@ -117,6 +117,17 @@ static bool skip_escape(struct parser *p)
 	}
 }
 
+/* Steps over what needs no second look: most of any text. */
+static void skip_plain(struct parser *p)
+{
+	uint32_t at = p->at;
+
+	while (at < p->len && p->s[at] >= 0x20 && p->s[at] < 0x80 && p->s[at] != '"' &&
+	       p->s[at] != '\\')
+		at++;
+	p->at = at;
+}
+
 static bool read_string(struct parser *p)
 {
 	struct insp_token *t = add(p, INSP_T_STRING);
@@ -124,7 +135,10 @@ static bool read_string(struct parser *p)
 	if (!t)
 		return false;
 	t->start = ++p->at;
-	while (p->at < p->len) {
+	for (;;) {
+		skip_plain(p);
+		if (p->at == p->len)
+			break;
 		unsigned char c = p->s[p->at];
 		if (c == '"') {
 			t->end = p->at++;
