@@ -38,6 +38,10 @@ const size_t mock_program_len = sizeof mock_program;
 static uint8_t *ram(struct mock *mock, enum gdbstub_space space, uint64_t address, size_t *left)
 {
 	uint64_t base = space == GDBSTUB_PHYSICAL ? MOCK_PHYSICAL : MOCK_BASE;
+	if (space == GDBSTUB_VIRTUAL && address >= MOCK_TOP) {
+		*left = (size_t)(UINT64_MAX - address) + 1;
+		return mock->ram + MOCK_BYTES - *left;
+	}
 	if (address < base || address - base >= MOCK_BYTES)
 		return NULL;
 	*left = MOCK_BYTES - (size_t)(address - base);

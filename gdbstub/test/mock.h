@@ -17,8 +17,9 @@
 #define MOCK_PROTECTED (MOCK_BASE + 0x3000) /* 256 bytes: the stub's own path */
 #define MOCK_DATA      (MOCK_BASE + 0x4000)
 #define MOCK_STACK     (MOCK_BASE + 0x8000)
-#define MOCK_NOISE     (MOCK_BASE + 0xa000) /* incompressible, up to +0xe000; zero behind */
-#define MOCK_PHYSICAL  UINT64_C(0x40000)    /* physical address of MOCK_BASE */
+#define MOCK_NOISE     (MOCK_BASE + 0xa000)	    /* incompressible, up to +0xe000; zero behind */
+#define MOCK_TOP       UINT64_C(0xfffffffffffffff0) /* the end of RAM once more, up to the last byte */
+#define MOCK_PHYSICAL  UINT64_C(0x40000)	    /* physical address of MOCK_BASE */
 
 enum mock_thread { MOCK_MAIN = 1, MOCK_IDLE = 2, MOCK_BLOCKED = 5 };
 

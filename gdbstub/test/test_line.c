@@ -185,6 +185,29 @@ static void every_run_length(void **state)
 	session_open(&s);
 }
 
+/* The same with one character a byte, so that runs of even length come up too. */
+static void every_run_length_in_binary(void **state)
+{
+	(void)state;
+	for (unsigned run = 1; run <= 300; run++) {
+		char body[64];
+		session_open(&s);
+		memset(s.mock.ram + 0x5000, 'a', 400);
+		memset(s.mock.ram + 0x5001, 'b', run);
+		snprintf(body, sizeof body, "x105000,%x", run + 2);
+		session_packet(&s, body);
+		session_play(&s);
+		assert_int_equal(s.lengths[0], run + 3);
+		for (unsigned i = 0; i < run; i++)
+			assert_int_equal(REPLY(0)[2 + i], 'b');
+		const uint8_t *raw = s.mock.output + 2;
+		for (size_t i = 0; i + 5 < s.mock.output_len; i++)
+			assert_null(memchr("$+-#", raw[i], 4));
+		close_session(NULL);
+	}
+	session_open(&s);
+}
+
 static void zeros_cost_little(void **state)
 {
 	(void)state;
@@ -370,6 +393,7 @@ int main(void)
 		T(lengths_beyond_the_buffer),
 		T(command_longer_than_its_buffer),
 		T(every_run_length),
+		T(every_run_length_in_binary),
 		T(zeros_cost_little),
 		T(no_run_starts_within_an_escape),
 		T(every_truncation),

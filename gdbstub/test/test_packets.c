@@ -214,12 +214,14 @@ static void write_all_registers(void **state)
 	char *too_few = strdup(all), *too_many = malloc(strlen(all) + 3);
 	too_few[strlen(all) - 2] = '\0';
 	sprintf(too_many, "%s00", all);
-	PLAY(too_few, too_many, all, "p0");
+	PLAY(too_few, "p0", too_many, "p0", all, "p0");
 	free(all), free(too_few), free(too_many);
 	CHECK_REPLY(0, "E16");
-	CHECK_REPLY(1, "E16");
-	CHECK_REPLY(2, "OK");
-	CHECK_REPLY(3, "efbeadde00000000");
+	CHECK_REPLY(1, "0000000000000000"); /* nothing of a refused write is remembered */
+	CHECK_REPLY(2, "E16");
+	CHECK_REPLY(3, "0000000000000000");
+	CHECK_REPLY(4, "OK");
+	CHECK_REPLY(5, "efbeadde00000000");
 }
 
 static void blocked_thread_has_some(void **state)
@@ -292,15 +294,18 @@ static void read_memory(void **state)
 {
 	(void)state;
 	PLAY("m100000,4", "m0,4", "m10fffe,8", "mffffffffffffffff,8", "m100000,0", "m100000",
-	     "m100000,3000", "m100000,2000", "m1122334455667788,1", "m11223344556677889,1", "m,1");
+	     "m100000,3000", "m100000,2000", "m1122334455667788,1", "m11223344556677889,1", "m,1",
+	     "mfffffffffffffffc,10", "xfffffffffffffffc,10");
 	CHECK_REPLY(0, "48c7c164");
 	CHECK_REPLY(1, "E0e");
 	CHECK_REPLY(2, "0000"); /* as much as there is */
-	CHECK_REPLY(3, "E0e");
+	CHECK_REPLY(3, "00");	/* the last byte there is */
 	CHECK_REPLY(4, "E16");
 	CHECK_REPLY(5, "E16");
 	CHECK_REPLY(6, "E07");
 	assert_int_equal(s.lengths[7], 0x4000);
+	CHECK_REPLY(11, "00000000");
+	assert_int_equal(s.lengths[12], 5);
 	CHECK_REPLY(8, "E0e");
 	CHECK_REPLY(9, "E16");
 	CHECK_REPLY(10, "E16");
@@ -568,6 +573,51 @@ static void range_step_stops_at_breakpoint(void **state)
 	CHECK_REPLY(2, "1600100000000000");
 }
 
+static void emulated_step_stops_at_breakpoint(void **state)
+{
+	(void)state;
+	session_open(&s);
+	s.mock.main.rip = MOCK_BASE + 0x14; /* pushf, then cli: neither runs on the CPU */
+	session_packet(&s, "Z0,100015,1");
+	session_packet(&s, "vCont;r100014,100029:1");
+	session_packet(&s, "z0,100015,1");
+	session_packet(&s, "Z1,100016,1");
+	session_packet(&s, "vCont;r100015,100029:1");
+	session_play(&s);
+	CHECK_HAS(1, "10:1500100000000000;");
+	CHECK_HAS(4, "10:1600100000000000;");
+}
+
+static void forgetting_ends_a_step(void **state)
+{
+	(void)state;
+	PLAY("vCont;r100000,100040:1"); /* never leaves its range */
+	assert_true(s.mock.stub.step.active);
+	gdbstub_forget(&s.mock.stub);
+	assert_false(s.mock.stub.step.active);
+	assert_false(s.mock.main.rflags & 1u << 8);
+	assert_true(s.mock.main.rflags & 1u << 9);
+}
+
+static void code_written_over_stays(void **state)
+{
+	(void)state;
+	PLAY("Z0,100029,1", "vCont;c");
+	s.mock.ram[0x29] = 0x90; /* the program changed its own code meanwhile */
+	mock_stop(&s.mock, GDBSTUB_CAUSE_REQUEST);
+	assert_int_equal(s.mock.ram[0x29], 0x90);
+}
+
+static void watch_pieces_are_aligned(void **state)
+{
+	(void)state;
+	PLAY("Z2,104101,7", "vCont;c"); /* never touched: 1 + 2 + 4 bytes */
+	assert_true(s.mock.debug.address[0] == 0x104101);
+	assert_true(s.mock.debug.address[1] == 0x104102);
+	assert_true(s.mock.debug.address[2] == 0x104104);
+	assert_int_equal(s.mock.debug.dr7 >> 16, 0xd51); /* write; lengths 1, 2, 4 */
+}
+
 static void range_step_lets_interrupts_in(void **state)
 {
 	(void)state;
@@ -634,13 +684,14 @@ static void flags_do_not_leak(void **state)
 static void iret_is_stepped(void **state)
 {
 	(void)state;
+	/* The latter two lead to user code: the CPU's own work, its flags as they come. */
 	static const uint64_t frames[][5] = {
-		{MOCK_BASE + 0x2c, 8,    0x2,   MOCK_STACK - 64, 16}, /* to interrupts off */
-		{MOCK_BASE + 0x2c, 8,    0x202, MOCK_STACK - 64, 16}, /* and on */
-		{MOCK_BASE + 0x2c, 0x33, 0x202, MOCK_STACK,
-		 0x2b					      }, /* to user code: the CPU's work */
+		{MOCK_BASE + 0x2c, 8,    0x2,   MOCK_STACK - 64, 16  },
+		{MOCK_BASE + 0x2c, 8,    0x202, MOCK_STACK - 64, 16	},
+		{MOCK_BASE + 0x2c, 0x33, 0x202, MOCK_STACK,	    0x2b},
+		{MOCK_BASE + 0x2c, 0x33, 0x2,   MOCK_STACK,	  0x2b},
 	};
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 4; i++) {
 		session_open(&s);
 		s.mock.main.rip = MOCK_BASE + 0x32;
 		s.mock.main.gpr[GDBSTUB_RSP] = MOCK_STACK - 40;
@@ -651,6 +702,7 @@ static void iret_is_stepped(void **state)
 		assert_true(s.mock.main.rflags == frames[i][2]);
 		assert_true(s.mock.main.gpr[GDBSTUB_RSP] == frames[i][3]);
 		assert_true(s.mock.main.segment[GDBSTUB_CS] == frames[i][1]);
+		assert_int_equal(s.mock.instructions, i < 2 ? 0 : 1);
 		session_close(&s);
 	}
 	session_open(&s);
@@ -927,6 +979,10 @@ int main(void)
 		T(watchpoint_of_odd_shape),
 		T(range_step_in_two_trips),
 		T(range_step_stops_at_breakpoint),
+		T(emulated_step_stops_at_breakpoint),
+		T(forgetting_ends_a_step),
+		T(code_written_over_stays),
+		T(watch_pieces_are_aligned),
 		T(range_step_lets_interrupts_in),
 		T(step_never_takes_an_interrupt),
 		T(flags_do_not_leak),
