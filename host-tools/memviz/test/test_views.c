@@ -548,7 +548,7 @@ static void tables_sort_filter_and_keep_their_selection(void **state)
 		{"Ada", "Bob", "Cyn", "Dan"},
 		      {36,	   20,    50,	   20   }
 	      };
-	struct mv_rows rows = {&p, 4, person_text, person_key, NULL, person_id};
+	struct mv_rows rows = {&p, 4, person_text, person_key, NULL, person_id, 0};
 	struct mv_canvas c = {0};
 	struct mv_table t;
 
@@ -586,6 +586,36 @@ static void tables_sort_filter_and_keep_their_selection(void **state)
 	mv_canvas_free(&c);
 }
 
+static void a_version_spares_the_sort_and_nothing_else(void **state)
+{
+	static const struct mv_column columns[] = {
+		{.title = "NAME", .width = 6, .by_text = true, .up_first = true},
+		{.title = "AGE",		 .width = 4,	     .right = true  }
+	   };
+	struct people p = {
+		{"Ada", "Bob", "Cyn"},
+		       {36,    20,	50	  }
+	   };
+	struct mv_rows rows = {&p, 3, person_text, person_key, NULL, person_id, 1};
+	struct mv_table t;
+
+	(void)state;
+	mv_table_init(&t, columns, 2, 1, true);
+	mv_table_update(&t, &rows);
+	assert_int_equal(t.order[0], 2);
+	p.age[1] = 99;
+	mv_table_update(&t, &rows); /* the source says that nothing moved */
+	assert_int_equal(t.order[0], 2);
+	rows.version++;
+	mv_table_update(&t, &rows);
+	assert_int_equal(t.order[0], 1);
+	mv_table_act(&t, &rows, ACT_SORT_REVERSE);
+	assert_int_equal(t.order[0], 0);
+	mv_table_filter(&t, &rows, "bob");
+	assert_int_equal(t.count, 1);
+	mv_table_free(&t);
+}
+
 static void clicks_select_rows_and_sort_by_titles(void **state)
 {
 	static const struct mv_column columns[] = {
@@ -596,7 +626,7 @@ static void clicks_select_rows_and_sort_by_titles(void **state)
 		{"Ada", "Bob", "Cyn"},
 		       {36,    20,	50	  }
 	   };
-	struct mv_rows rows = {&p, 3, person_text, person_key, NULL, person_id};
+	struct mv_rows rows = {&p, 3, person_text, person_key, NULL, person_id, 0};
 	struct mv_canvas c = {0};
 	struct mv_table t;
 
@@ -1198,6 +1228,7 @@ int main(void)
 		cmocka_unit_test(history_recalls_and_gives_back_what_was_typed),
 		cmocka_unit_test(any_keys_leave_a_sound_line),
 		cmocka_unit_test(tables_sort_filter_and_keep_their_selection),
+		cmocka_unit_test(a_version_spares_the_sort_and_nothing_else),
 		cmocka_unit_test(clicks_select_rows_and_sort_by_titles),
 		cmocka_unit_test(map_counts_every_frame_once),
 		cmocka_unit_test(rows_fold_holes_and_find_every_frame),

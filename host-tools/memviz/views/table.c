@@ -105,10 +105,18 @@ static void reselect(struct mv_table *t, const struct mv_rows *rows)
 	t->has_selection = true;
 }
 
+static bool up_to_date(const struct mv_table *t, const struct mv_rows *rows)
+{
+	return rows->version && rows->version == t->built_version && t->sort == t->built_sort &&
+	       t->down == t->built_down && !strcmp(t->filter, t->built_filter);
+}
+
 void mv_table_update(struct mv_table *t, const struct mv_rows *rows)
 {
 	struct sorting s = {t, rows};
 
+	if (up_to_date(t, rows))
+		return;
 	t->count = 0;
 	if (!reserve(t, rows->count))
 		return;
@@ -118,6 +126,10 @@ void mv_table_update(struct mv_table *t, const struct mv_rows *rows)
 	if (t->sort >= 0 && t->count > 1)
 		qsort_r(t->order, t->count, sizeof(*t->order), compare, &s);
 	reselect(t, rows);
+	t->built_version = rows->version;
+	t->built_sort = t->sort;
+	t->built_down = t->down;
+	memcpy(t->built_filter, t->filter, sizeof(t->built_filter));
 }
 
 void mv_table_widths(const struct mv_table *t, int cols, int *widths)

@@ -33,6 +33,9 @@ struct mv_rows {
 	enum mv_style (*style)(void *ctx, size_t row, int column);
 	/* Never the same for two rows. */
 	uint64_t (*id)(void *ctx, size_t row);
+	/* Moves whenever the rows do, so that a long list is not put in order again for nothing.
+	 * 0: unknown, put in order each time. */
+	uint64_t version;
 };
 
 struct mv_table {
@@ -50,7 +53,11 @@ struct mv_table {
 	uint64_t selected_id;
 	bool has_selection;
 	size_t top;
-	int page; /* rows shown at the last drawing */
+	int page;		/* rows shown at the last drawing */
+	uint64_t built_version; /* of what `order` was made from */
+	int built_sort;
+	bool built_down;
+	char built_filter[128];
 	struct mv_rect drawn;
 };
 

@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LONG_LIST     20000
+#define LONG_PAUSE_US 1000000
+
 struct tables {
 	struct mv_view view;
 	int64_t space; /* id; -1: the current one */
@@ -20,7 +23,7 @@ struct tables {
 	uint8_t *marks;
 	size_t mark_count, mark_capacity;
 	size_t wx, user_kernel, aliases;
-	uint64_t rev;
+	uint64_t rev, marked_us;
 	const struct mv_model *marked_model;
 	int64_t marked_space;
 };
@@ -47,9 +50,15 @@ static void follow(struct mv_view *v)
 	const struct mv_model *m = v->app->model;
 	const struct mv_space *s = shown_space(v);
 
-	if (!s || (m == t->marked_model && m->rev[MV_PART_MAPPINGS] == t->rev &&
-		   t->marked_space == s->id))
+	bool same = m == t->marked_model && s && t->marked_space == s->id;
+	bool long_one = s && s->map_count > LONG_LIST &&
+			v->app->now_us - t->marked_us < LONG_PAUSE_US;
+
+	/* The marks of a very long list lag by a second at most; its rows are always right. */
+	if (!s || (same && (m->rev[MV_PART_MAPPINGS] == t->rev ||
+			    (long_one && s->map_count == t->mark_count))))
 		return;
+	t->marked_us = v->app->now_us;
 	if (s->map_count > t->mark_capacity) {
 		uint8_t *marks = realloc(t->marks, s->map_count);
 
@@ -192,7 +201,12 @@ static struct mv_rows range_rows(struct mv_view *v)
 {
 	const struct mv_space *s = shown_space(v);
 
+	/* A frozen or live model, a space, a change: each makes another list. */
+	uint64_t version = (v->app->model->rev[MV_PART_MAPPINGS] << 10) +
+			   (uint64_t)(s ? s->id : 0) * 2 + (v->app->frozen != NULL) + 1;
+
 	return (struct mv_rows){.ctx = v,
+				.version = version,
 				.count = s ? s->map_count : 0,
 				.text = range_text,
 				.key = range_key,
@@ -536,7 +550,8 @@ static void open_tables(struct mv_view *v, const struct mv_thing *t)
 {
 	(void)t;
 	self(v)->space = self(v)->marked_space = -1;
-	mv_table_init(&self(v)->table, range_columns, 7, R_VA, false);
+	/* The runs come by address. */
+	mv_table_init(&self(v)->table, range_columns, 7, -1, false);
 }
 
 static void close_tables(struct mv_view *v)
