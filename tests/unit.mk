@@ -34,3 +34,7 @@ malloc-stress.libs := -lpthread
 $(BUILD)/obj/plain/tests/mm/stress.o: CPPFLAGS += -fno-builtin
 
 TAP_TESTS += tests/mm/programs.bats tests/mm/docs.bats
+
+.PHONY: mutate
+mutate: ## break mm's checks one by one; the tests must notice each (some 15 minutes)
+	$(Q)mm/test/mutate -k mm/test/*.mutations

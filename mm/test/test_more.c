@@ -87,11 +87,120 @@ static void test_mask_keeps_fast_paths(void **state)
 	host_stop();
 }
 
+// A log of calls that is on sends every operation the long way, past the listener.
+static void test_mask_holds_beside_the_log(void **state)
+{
+	struct mm_call call;
+
+	(void)state;
+	host_start_plain(64 * MIB);
+	mm_hook_set_mask(count_event, heard, 1u << MM_EVENT_KFREE);
+	assert_int_equal(mm_switches_set(MM_SWITCH_LAST_CALLER, 0), MM_OK);
+	one_of_each();
+	for (unsigned type = 0; type < MM_EVENT_TYPES; type++)
+		assert_int_equal(heard[type], type == MM_EVENT_KFREE ? 1 : 0);
+	assert_int_equal(mm_last_calls(&call, 1), 1);
+	assert_int_equal(call.type, MM_EVENT_FAILURE);
+	mm_hook_set(NULL, NULL);
+	assert_int_equal(mm_switches_set(0, MM_SWITCH_LAST_CALLER), MM_OK);
+	host_stop();
+}
+
+// --- runs that are freed where no search hoped for them ----------------------------
+static uint64_t live_bytes_of_sites(void)
+{
+	struct mm_cursor cursor = {0};
+	struct mm_site_info site;
+	uint64_t bytes = 0;
+	enum mm_visit step;
+
+	while ((step = mm_visit_sites(&cursor, &site)) != MM_VISIT_END)
+		if (step == MM_VISIT_ITEM)
+			bytes += site.live_bytes;
+	return bytes;
+}
+
+// Fills the zone with runs of 20, so that searches fail and give up all hope, and
+// frees every second: each of these is worth looking for again.
+static void test_whole_runs_come_back(void **state)
+{
+	struct Page *run[200], *again;
+	unsigned count = 0;
+
+	(void)state;
+	host_start_plain(8 * GIB);
+	assert_int_equal(mm_switches_set(MM_SWITCH_ATTRIBUTION, 0), MM_OK);
+	while ((run[count] = alloc_pages(ZONE_UNMAPPED_IN_PGT, 20, PAGE_SHARED)))
+		count++;
+	assert_int_equal(count, 2048 / 20);
+	assert_int_equal(live_bytes_of_sites(), count * 20 * PAGE_2M_SIZE);
+	for (unsigned i = 0; i < count; i += 2) {
+		free_pages(run[i], 20);
+		assert_int_equal(mm_frame_state(run[i]), MM_FRAME_FREE);
+	}
+	assert_int_equal(live_bytes_of_sites(), count / 2 * 20 * PAGE_2M_SIZE);
+	assert_int_equal(mm_stat().shared, count / 2 * 20 * PAGE_2M_SIZE);
+	assert_int_equal(host_check(), 0);
+	for (unsigned i = 0; i < count; i += 2) {
+		again = alloc_pages(ZONE_UNMAPPED_IN_PGT, 20, 0);
+		assert_non_null(again);
+	}
+	assert_null(alloc_pages(ZONE_UNMAPPED_IN_PGT, 20, 0));
+	assert_int_equal(mm_switches_set(0, MM_SWITCH_ATTRIBUTION), MM_OK);
+	assert_int_equal(host_check(), 0);
+	host_stop();
+}
+
+// --- verdicts ----------------------------------------------------------------------
+static void test_queries_change_nothing(void **state)
+{
+	struct mm_object object;
+	uint64_t before;
+	struct Page *page;
+	char *it;
+
+	(void)state;
+	host_start_plain(64 * MIB);
+	it = kmalloc(80, 0);
+	page = alloc_pages(ZONE_NORMAL, 3, 0);
+	before = mm_generation();
+	assert_int_equal(mm_query_free(NULL, &object), MM_ERR_NULL);
+	assert_int_equal(mm_query_free(it, &object), MM_OK);
+	assert_int_equal(object.kind, MM_OBJECT_SLAB);
+	assert_true(object.used);
+	assert_int_equal(object.size, 128);
+	assert_int_equal(mm_query_free(it + 8, &object), MM_ERR_INTERIOR);
+	assert_ptr_equal((void *)object.base, it);
+	assert_int_equal(mm_query_free(&object, NULL), MM_ERR_FOREIGN);
+	assert_int_equal(mm_query_free_pages(page + 1, 2, &object), MM_OK);
+	assert_int_equal(object.kind, MM_OBJECT_FRAME);
+	assert_int_equal(object.base, mm_page_to_phys(page).value);
+	assert_int_equal(object.size, 3 * PAGE_2M_SIZE);
+	assert_int_equal(mm_query_free_pages(page, 4, NULL), MM_ERR_FRAME_FREE);
+	mm_query_phys(mm_pa(16 * MIB), &object);
+	assert_int_equal(object.kind, MM_OBJECT_IMAGE);
+	mm_query_phys(mm_pa(64 * MIB), &object);
+	assert_int_equal(object.kind, MM_OBJECT_NONE);
+	mm_query_virt(mm_va(0), &object);
+	assert_int_equal(object.kind, MM_OBJECT_NONE);
+	assert_int_equal(mm_generation(), before);
+	kfree(it);
+	assert_int_equal(mm_query_free(it, &object), MM_ERR_FREE);
+	assert_false(object.used);
+	free_pages(page, 3);
+	assert_int_equal(mm_query_free_pages(page, 3, &object), MM_ERR_FRAME_FREE);
+	assert_false(object.used);
+	host_stop();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_mask_chooses),
 		cmocka_unit_test(test_mask_keeps_fast_paths),
+		cmocka_unit_test(test_mask_holds_beside_the_log),
+		cmocka_unit_test(test_whole_runs_come_back),
+		cmocka_unit_test(test_queries_change_nothing),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
