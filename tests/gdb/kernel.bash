@@ -43,7 +43,7 @@ gdb_on() {
 	local socket=$1
 	shift
 	run timeout 100 gdb -nx -batch -iex 'set confirm off' -iex 'set pagination off' \
-		-iex 'set width 0' -iex 'set auto-load no' -ex "file $BUILD/vitrine.elf" \
+		-iex 'set width 0' -iex 'set auto-load no' -iex 'set remotetimeout 30' -ex "file $BUILD/vitrine.elf" \
 		-ex "source gdbstub/gdb/vitrine-gdb.py" -ex "target remote $kernel_dir/$socket" "$@"
 	echo "$output"
 	[ "$status" -eq 0 ]
