@@ -1,5 +1,5 @@
 # Tests that need more than one unit, and what they need built.
-TAP_TESTS += tests/boot/boot.bats tests/e2e/run.bats tests/e2e/glass.bats
+TAP_TESTS += tests/boot/boot.bats tests/e2e/run.bats tests/e2e/glass.bats tests/e2e/mux.bats
 
 tests.NEEDS := $(KERNEL_ISO)
 
