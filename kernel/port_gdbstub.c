@@ -131,7 +131,8 @@ static bool is_ours(uint8_t byte)
 {
 	if (!self.mux)
 		return true;
-	if (self.in_record) {
+	/* A record holds no control characters: Ctrl-C gets through even behind half a one. */
+	if (self.in_record && byte != CTRL_C) {
 		self.in_record = byte != '\n';
 		return false;
 	}

@@ -299,7 +299,10 @@ static enum insp_status act_workload_start(struct insp_act *act)
 		if (!workload_set(workload, act->setting[i].name, act->setting[i].value, values,
 				  why))
 			return refuse_saying(act, "EINVAL", why);
-	return workload_start(act->name, values, why) ? INSP_OK : refuse_saying(act, "EINVAL", why);
+	if (!workload_start(act->name, values, why))
+		return refuse_saying(act, "EINVAL", why);
+	pr_info("workload %s started by request", act->name);
+	return INSP_OK;
 }
 
 static enum insp_status act_workload_stop(struct insp_act *act)
@@ -308,7 +311,10 @@ static enum insp_status act_workload_stop(struct insp_act *act)
 
 	if (!workload_find(act->name))
 		return no_such(act, "no such workload; workload.list names them");
-	return workload_stop(act->name, why) ? INSP_OK : refuse_saying(act, "EINVAL", why);
+	if (!workload_stop(act->name, why))
+		return refuse_saying(act, "EINVAL", why);
+	pr_info("workload %s stopped by request", act->name);
+	return INSP_OK;
 }
 
 static enum insp_status act_break(struct insp_act *act)

@@ -5,6 +5,7 @@
  * Both serve the same protocol at once. One thread does everything; interrupts only wake it.
  */
 #include "port_inspect.h"
+#include "port_mux.h"
 
 #include <kernel/log.h>
 #include <kernel/panic.h>
@@ -36,6 +37,8 @@ struct inspect_line {
 	struct insp_link link;
 	bool present;
 	unsigned uart;		   /* index, when `port` is NULL */
+	bool shared;		   /* serial=mux: with console and stub */
+	bool in_record;		   /* shared: what comes next is ours */
 	struct vserial_port *port; /* else the virtio port */
 	bool connected;
 	char *sending; /* the port's send buffer that records are being put in */
@@ -64,12 +67,20 @@ struct insp *port_inspect_instance(void)
 
 /* ---- bytes out ---- */
 
+/* On a shared line a record that is not whole in the ring would be cut by somebody else's text. */
+static size_t uart_space(const struct inspect_line *line)
+{
+	size_t room = uart_write_room(line->uart);
+
+	return line->shared && room < UART_RECORD ? 0 : room;
+}
+
 size_t insp_port_link_space(void *link)
 {
 	struct inspect_line *line = link;
 
 	if (!line->port)
-		return uart_write_room(line->uart);
+		return uart_space(line);
 	if (!line->sending && line->connected) {
 		line->sending = vserial_reserve(line->port);
 		line->sending_bytes = 0;
@@ -129,6 +140,18 @@ static void line_follow_connection(struct inspect_line *line)
 	line->connected = connected;
 }
 
+static size_t uart_receive(struct inspect_line *line)
+{
+	size_t len, kept;
+
+	do {
+		kept = len = uart_read(line->uart, line->received, RECEIVE_STEP);
+		if (line->shared)
+			kept = mux_keep_records(&line->in_record, line->received, len);
+	} while (len && !kept);
+	return kept;
+}
+
 /* Hands on what has arrived, until the link wants to be polled first. True: something was. */
 static bool line_receive(struct inspect_line *line)
 {
@@ -137,7 +160,7 @@ static bool line_receive(struct inspect_line *line)
 	if (!line->kept) {
 		line->kept_from = 0;
 		line->kept = line->port ? vserial_read(line->port, line->received, RECEIVE_STEP)
-					: uart_read(line->uart, line->received, RECEIVE_STEP);
+					: uart_receive(line);
 	}
 	if (!line->kept)
 		return false;
@@ -296,7 +319,8 @@ static void line_init(struct inspect_line *line, char *in, char *out, size_t rec
 
 static void uart_line_init(void)
 {
-	inspector.uart.uart = kernel_params.serial == SERIAL_MUX ? UART_CONSOLE : UART_INSPECT;
+	inspector.uart.shared = mux_on();
+	inspector.uart.uart = mux_on() ? UART_CONSOLE : UART_INSPECT;
 	if (!uart_present(inspector.uart.uart))
 		return;
 	line_init(&inspector.uart, uart_in, uart_out, UART_RECORD, UART_TX_BYTES);

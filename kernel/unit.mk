@@ -33,7 +33,7 @@ kernel.SRCS += $(workload.programs) kernel/workload/manager.c kernel/workload/se
 # the kernel's side of the units, and tests of them inside the kernel
 kernel.SRCS += kernel/port_mm.c
 kernel.SRCS += kernel/port_inspect.c kernel/port_inspect_visit.c kernel/port_inspect_act.c \
-	kernel/port_inspect_link.c
+	kernel/port_inspect_link.c kernel/port_mux.c
 kernel.SRCS += kernel/port_gdbstub.c kernel/port_gdbstub_memory.c kernel/port_gdbstub_state.c
 kernel.SRCS += kernel/selftest/mm_bench.c kernel/selftest/mm_memory.c kernel/selftest/mm_tables.c kernel/selftest/inspect_bench.c
 

@@ -68,6 +68,5 @@ void console_set_output(console_output_fn output)
 
 void console_flush(void)
 {
-	if (redirected == NULL)
-		uart_flush(UART_CONSOLE);
+	uart_flush(UART_CONSOLE);
 }

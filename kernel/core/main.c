@@ -68,6 +68,7 @@ static void start_devices(void)
 /* The lines through which the outside sees, changes and debugs us. */
 static void open_the_glass(void)
 {
+	port_mux_init();
 	port_gdbstub_init();
 	port_inspect_init();
 }

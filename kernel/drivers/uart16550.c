@@ -478,8 +478,16 @@ void uart_flush(unsigned port)
 size_t uart_write_room(unsigned port)
 {
 	struct port *p = find(port);
+	irq_flags_t flags;
+	uint32_t room;
 
-	return p != NULL ? ring_room(&p->tx) : 0;
+	if (p == NULL)
+		return 0;
+	flags = spin_lock_irqsave(&p->lock);
+	room = ring_room(&p->tx);
+	p->tx_was_full |= room <= UART_TX_BYTES / 2;
+	spin_unlock_irqrestore(&p->lock, flags);
+	return room;
 }
 
 size_t uart_read(unsigned port, void *data, size_t cap)

@@ -119,6 +119,7 @@ static size_t whole_record(const struct mv_buf *b)
 
 static void forward(struct mux *m, enum end_id id)
 {
+	static const char rs = MV_RS;
 	struct mv_buf *b = &m->ends[id].to_line;
 	size_t n;
 	for (;;) {
@@ -127,6 +128,9 @@ static void forward(struct mux *m, enum end_id id)
 			break;
 		if (id == END_GDB && b->data[0] == '$')
 			m->gdb_waits = true;
+		/* On a shared line nothing else tells a record from console input. */
+		if (id == END_INSPECT && !memchr(b->data, MV_RS, n))
+			mv_buf_add(&m->to_line, &rs, 1);
 		mv_buf_add(&m->to_line, b->data, n);
 		mv_buf_consume(b, n);
 	}

@@ -21,6 +21,12 @@ void port_mm_init(void);
 void port_mm_report(void);
 
 /*
+ * With serial=mux: from now on console text is such that nobody takes it for a record or a packet.
+ * After params_init(), before the inspector and the stub.
+ */
+void port_mux_init(void);
+
+/*
  * Starts the inspector on COM2 (serial=mux: on COM1) and on the virtio port org.vitrine.inspect,
  * whichever are there, at the access level of inspect=. After threads, drivers and mm/. Thread
  * context, once.
