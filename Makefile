@@ -54,11 +54,13 @@ flags.plain := -O2
 flags.asan  := -O1 $(SANITIZE)
 flags.tsan  := -O1 -fsanitize=thread
 flags.pic   := -O2 -fPIC -ftls-model=initial-exec
+flags.port2 := -O2 -ffreestanding
 flags.fuzz  := -O1 -fsanitize=fuzzer-no-link $(SANITIZE)
 link.plain  :=
 link.asan   := $(SANITIZE)
 link.tsan   := -fsanitize=thread
 link.pic    := -shared
+link.port2  :=
 link.fuzz   := -fsanitize=fuzzer $(SANITIZE)
 cc.fuzz     := $(FUZZ_CC)
 flavor_cc    = $(or $(cc.$1),$(CC))
@@ -74,6 +76,8 @@ inc.memviz   := host-tools/memviz/include $(NAMES)
 inc.tests    := $(inc.kernel) host-tools/memviz/include tests
 ports.kernel := kernel/port
 ports.host   := mm/test/port kernel/inspect/test/port gdbstub/test/port
+# The proof of docs/porting.md: another port, and nothing of a C library for the units themselves.
+ports.port2  := tests/porting/include
 
 dir.mm       := mm
 dir.gdbstub  := gdbstub
@@ -129,9 +133,9 @@ define flavor_rule
 $(BUILD)/obj/$1/%.o: %.c $(FLAGS_STAMP) | $(GENERATED)
 	$$(call say,CC.$1,$$<)
 	$$(Q)mkdir -p $$(@D) && $$(call flavor_cc,$1) $(HOST_FLAGS) $(flags.$1) \
-		$$(call roots,$$<,host) $$(CPPFLAGS) $(CFLAGS) -MMD -MP -c $$< -o $$@
+		$$(call roots,$$<,$(if $(ports.$1),$1,host)) $$(CPPFLAGS) $(CFLAGS) -MMD -MP -c $$< -o $$@
 endef
-FLAVORS := plain asan tsan fuzz pic
+FLAVORS := plain asan tsan fuzz pic port2
 $(foreach f,$(FLAVORS),$(eval $(call flavor_rule,$f)))
 
 # ---- programs -----------------------------------------------------------------------------------

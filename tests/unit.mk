@@ -38,3 +38,17 @@ TAP_TESTS += tests/mm/programs.bats tests/mm/docs.bats
 .PHONY: mutate
 mutate: ## break mm's checks one by one; the tests must notice each (some 15 minutes)
 	$(Q)mm/test/mutate -k mm/test/*.mutations
+
+# ---- the second port of each portable unit: docs/porting.md ------------------------------------------
+define porting_rule
+PROGS += porting-$1
+porting-$1.kind   := test
+porting-$1.flavor := port2
+porting-$1.units  := $1
+porting-$1.srcs   := tests/porting/test_$1.c tests/porting/$1_port.c
+porting-$1.libs   := -lcmocka
+# Units and ports are freestanding; only the tests see the C library.
+$(addprefix $(BUILD)/obj/port2/,$(dir.$1)/%.o tests/porting/$1_port.o): CPPFLAGS += \
+	-nostdinc -isystem $(CC_HEADERS) -isystem kernel/include/freestanding
+endef
+$(foreach u,mm gdbstub inspect,$(eval $(call porting_rule,$u)))
