@@ -90,12 +90,6 @@ mm-threads.units := mm
 mm-threads.srcs := mm/test/test_threads.c $(mm.host)
 mm-threads.libs := -lcmocka -lpthread
 
-PROGS += mm-host-bench
-mm-host-bench.kind := bench
-mm-host-bench.units := mm
-mm-host-bench.srcs := mm/test/bench_host.c $(mm.host)
-mm-host-bench.libs := -ldl
-
 PROGS += mm-alloc-fuzz
 mm-alloc-fuzz.kind := fuzz
 mm-alloc-fuzz.units := mm
