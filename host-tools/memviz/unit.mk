@@ -4,17 +4,21 @@ M := host-tools/memviz
 memviz.BASE := base/base.c base/json.c base/format.c base/config.c
 memviz.LINK := link/reader.c link/record.c link/target.c link/transport.c link/session.c \
 	link/request.c link/sync.c link/pages.c link/replay.c link/stream.c link/recorder.c \
-	link/recording.c link/ftrace.c
+	link/recording.c link/ftrace.c link/behind_gdb.c
 memviz.MODEL := model/names.c model/spans.c model/model.c model/read.c model/apply.c \
 	model/state.c model/history.c model/diff.c
+memviz.GDB := gdb/rsp.c gdb/description.c gdb/walk.c gdb/view.c
 memviz.HUB := hub/hub.c hub/client.c hub/rpc.c hub/watching.c
 memviz.COMMANDS := commands/table.c commands/cli.c commands/support.c commands/read.c \
 	commands/act.c commands/watch.c commands/summary.c commands/run.c commands/diff.c \
 	commands/hub.c commands/drive.c commands/openmetrics.c \
 	commands/serve.c commands/export.c commands/picture.c commands/page.c commands/mux.c
-memviz.VIEWS := $(sort $(patsubst $M/%,%,$(wildcard $M/views/*.c)))
+memviz.VIEWS := $(addprefix views/,app.c ask.c canvas.c command.c curve.c detail.c events.c forms.c frame.c fuzzy.c \
+	glyph.c graph.c grid.c header.c helpers.c history.c keys.c layout.c lineedit.c log.c \
+	map.c overview.c pagetree.c popups.c prompt.c sitedata.c sites.c slabdata.c slabs.c \
+	table.c tables.c terminal.c theme.c translate.c tui.c)
 
-memviz.SRCS := $(addprefix $M/,$(memviz.BASE) $(memviz.LINK) $(memviz.MODEL) $(memviz.HUB) \
+memviz.SRCS := $(addprefix $M/,$(memviz.BASE) $(memviz.LINK) $(memviz.MODEL) $(memviz.GDB) $(memviz.HUB) \
 	$(memviz.COMMANDS) $(memviz.VIEWS))
 memviz_LIBS := -ljson-c -llzma -lmicrohttpd -lz -lncursesw -ltinfo -lm
 
@@ -33,6 +37,10 @@ memviz-$1.srcs  := $M/test/test_$1.c
 memviz-$1.libs  := -lcmocka $(memviz_LIBS)
 endef
 $(foreach t,model records base recording,$(eval $(call memviz_test,$t)))
+
+# The reader of page tables behind a stub; its header is private to gdb/.
+$(eval $(call memviz_test,gdb))
+$(BUILD)/obj/asan/$M/test/test_gdb.o: CPPFLAGS += -I$M/gdb
 
 # The live interface's pure parts; their headers are private to views/.
 $(eval $(call memviz_test,views))
@@ -80,8 +88,3 @@ install-memviz:
 	$(Q)install -Dm644 $M/completions/memviz.zsh $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_memviz
 	$(Q)install -Dm644 $M/completions/memviz.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/memviz.fish
 
-# What the interface costs, measured from outside: needs build/memviz and build/vitrine-model.
-PROGS += memviz-tui
-memviz-tui.kind := bench
-memviz-tui.srcs := $M/test/bench_tui.c
-memviz-tui.libs := -lutil

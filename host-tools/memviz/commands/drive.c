@@ -291,7 +291,7 @@ static bool next_line(struct drive *d, const char **line, size_t *len)
 	for (;;) {
 		char *from = d->text.data ? d->text.data + d->text_at : NULL;
 		size_t left = d->text.len - d->text_at;
-		char *lf = left ? memchr(from, '\n', left) : NULL;
+		char *lf = from && left ? memchr(from, '\n', left) : NULL;
 		if (lf || (d->text_end && left)) {
 			*line = from;
 			*len = lf ? (size_t)(lf - from) : left;

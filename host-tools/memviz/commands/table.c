@@ -7,7 +7,7 @@
 
 const struct option_row option_rows[OPT_COUNT] = {
 	[OPT_TARGET] = {"target",	  't', "TARGET",	 NULL,
-			"unix:PATH tcp:HOST:PORT serial:DEV[,BAUD] pty:PATH file:RECORDING"							   },
+			"unix:PATH tcp:HOST:PORT serial:DEV[,BAUD] pty:PATH file:RECORDING gdb:PLACE"							   },
 	[OPT_JSON] = {"json",	      0,	 NULL,       NULL,					     "print the result object as one line of JSON"},
 	[OPT_NO_COLOR] = {"no-color",   0,	 NULL,       NULL,					     "no colours (also NO_COLOR, TERM=dumb)"	    },
 	[OPT_ASCII] = {"ascii",	0,   NULL,	 NULL,					       "nothing outside of ASCII"			 },

@@ -42,6 +42,20 @@ static int run_for(struct cmd *c, uint64_t us, void (*turn)(struct cmd *))
 	}
 }
 
+/* Updates come only from a kernel that speaks. */
+static bool speaks(struct cmd *c, int *status)
+{
+	struct mv_session_status st;
+	mv_session_status(c->s, &st);
+	if (st.state != MV_SESSION_REPLAY && st.state != MV_SESSION_GDB)
+		return true;
+	mv_fail(&c->error, MV_USAGE, "%s: nothing to watch: %s", st.target,
+		st.state == MV_SESSION_REPLAY ? "this is a recording"
+					      : "a GDB stub shows one moment");
+	*status = cmd_fail(&c->error);
+	return false;
+}
+
 static void print_update(void *user, struct json_object *params, uint64_t time_us)
 {
 	(void)user;
@@ -70,7 +84,7 @@ int command_watch(struct cmd *c)
 		return MV_USAGE;
 	cmd_catch_signals();
 	struct mv_session_options o = {.no_hello_state = true};
-	if (!cmd_connect(c, &o, &status))
+	if (!cmd_connect(c, &o, &status) || !speaks(c, &status))
 		return status;
 	mv_session_on_notify(c->s, print_update, NULL);
 	mv_session_watch(c->s, topics, (unsigned)hz);
@@ -96,7 +110,8 @@ int command_record(struct cmd *c)
 		return MV_USAGE;
 	cmd_catch_signals();
 	struct mv_session_options o = {0};
-	if (!cmd_connect(c, &o, &status) || !cmd_live(c, MV_TOPIC_ALL, (unsigned)hz, &status))
+	if (!cmd_connect(c, &o, &status) || !speaks(c, &status) ||
+	    !cmd_live(c, MV_TOPIC_ALL, (unsigned)hz, &status))
 		return status;
 	if (mv_session_record_start(c->s, c->argv[0], &c->error) != MV_OK)
 		return cmd_fail(&c->error);

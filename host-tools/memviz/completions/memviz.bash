@@ -13,7 +13,7 @@ _memviz() {
 	done
 	case $prev in
 	-t | --target)
-		COMPREPLY=($(compgen -W "unix: tcp: serial: pty: file:" -- "$cur"))
+		COMPREPLY=($(compgen -W "unix: tcp: serial: pty: file: gdb:" -- "$cur"))
 		return
 		;;
 	-f | --format)

@@ -31,7 +31,7 @@ complete -c memviz -n __fish_use_subcommand -a serve-metrics -d 'OpenMetrics ove
 complete -c memviz -n __fish_use_subcommand -a drive -d 'replay a Linux kmem trace as requests'
 complete -c memviz -n __fish_use_subcommand -a hub -d 'share one link among many clients'
 complete -c memviz -n __fish_use_subcommand -a mux -d 'split one serial line into console, inspector and GDB'
-complete -c memviz -s t -l target -x -d 'unix:PATH tcp:HOST:PORT serial:DEV[,BAUD] pty:PATH file:RECORDING'
+complete -c memviz -s t -l target -x -d 'unix:PATH tcp:HOST:PORT serial:DEV[,BAUD] pty:PATH file:RECORDING gdb:PLACE'
 complete -c memviz -l json -d 'print the result object as one line of JSON'
 complete -c memviz -l no-color -d 'no colours (also NO_COLOR, TERM=dumb)'
 complete -c memviz -l ascii -d 'nothing outside of ASCII'

@@ -36,7 +36,7 @@ _memviz() {
 		'mux:split one serial line into console, inspector and GDB'
 	)
 	options=(
-		'--target[unix\:PATH tcp\:HOST\:PORT serial\:DEV\[,BAUD\] pty\:PATH file\:RECORDING]:target:'
+		'--target[unix\:PATH tcp\:HOST\:PORT serial\:DEV\[,BAUD\] pty\:PATH file\:RECORDING gdb\:PLACE]:target:'
 		'--json[print the result object as one line of JSON]'
 		'--no-color[no colours (also NO_COLOR, TERM=dumb)]'
 		'--ascii[nothing outside of ASCII]'

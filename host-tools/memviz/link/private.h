@@ -47,6 +47,7 @@ struct rate {
 };
 
 struct replay;
+struct gdb_view;
 
 struct mv_session {
 	struct mv_session_options o;
@@ -103,6 +104,7 @@ struct mv_session {
 	char recorder_file[256];
 
 	struct replay *replay;
+	struct gdb_view *gdb;
 };
 
 /* session.c */
@@ -143,5 +145,14 @@ void sync_watch_changed(struct mv_session *s);
 bool replay_open(struct mv_session *s, struct mv_error *e);
 void replay_close(struct mv_session *s);
 uint64_t replay_timers(struct mv_session *s, uint64_t now);
+
+/* gdb/view.c: the page tables of a guest behind a GDB stub */
+bool gdb_view_open(struct mv_session *s, struct mv_error *e);
+void gdb_view_close(struct mv_session *s);
+/* Stops the guest, reads its tables anew, lets it run. */
+enum mv_status gdb_view_refresh(struct mv_session *s, struct mv_error *e);
+/* The answer to a method; NULL with `e`. */
+struct json_object *gdb_view_answer(struct mv_session *s, const char *method,
+				    struct json_object *params, struct mv_error *e);
 
 #endif

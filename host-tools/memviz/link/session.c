@@ -81,10 +81,6 @@ struct mv_session *mv_session_open(const char *target, const struct mv_session_o
 	}
 	if (mv_target_parse(target, &t, e) != MV_OK)
 		return NULL;
-	if (t.kind == MV_TARGET_GDB) {
-		mv_fail(e, MV_USAGE, "%s: this memviz cannot look behind a GDB stub", t.text);
-		return NULL;
-	}
 	struct mv_session *s = mv_alloc(sizeof *s);
 	s->target = t;
 	defaults(s, options);
@@ -92,6 +88,10 @@ struct mv_session *mv_session_open(const char *target, const struct mv_session_o
 	s->model = mv_model_new(&s->o.limits);
 	s->reader = mv_reader_new(true, true);
 	if (t.kind == MV_TARGET_FILE && !replay_open(s, e)) {
+		mv_session_close(s);
+		return NULL;
+	}
+	if (t.kind == MV_TARGET_GDB && !gdb_view_open(s, e)) {
 		mv_session_close(s);
 		return NULL;
 	}
@@ -130,6 +130,7 @@ void mv_session_close(struct mv_session *s)
 	}
 	close_line(s);
 	replay_close(s);
+	gdb_view_close(s);
 	mv_reader_free(s->reader);
 	mv_buf_free(&s->out);
 	json_object_put(s->hello);
@@ -416,6 +417,8 @@ void mv_session_process(struct mv_session *s)
 	deliver_ready(s);
 	if (s->replay) {
 		next = replay_timers(s, now);
+	} else if (s->gdb) {
+		next = UINT64_MAX;
 	} else {
 		next = line_timers(s, now);
 		next = min64(next, sync_timers(s, now));
@@ -453,8 +456,9 @@ bool mv_session_wait(struct mv_session *s, const bool *done, double timeout_s)
 
 static uint64_t submit(struct mv_session *s, struct request *q)
 {
-	if (s->replay) {
-		q->answer = mv_model_answer(s->model, q->method, q->params, &q->error);
+	if (s->replay || s->gdb) {
+		q->answer = s->gdb ? gdb_view_answer(s, q->method, q->params, &q->error)
+				   : mv_model_answer(s->model, q->method, q->params, &q->error);
 		if (q->answer && q->raw) {
 			struct json_object *reply = json_object_new_object();
 			json_object_object_add(reply, INSP_F_RESULT, q->answer);

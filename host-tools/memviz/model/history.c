@@ -159,7 +159,7 @@ static void merge_samples(struct mv_model *m, const struct mv_sample *in, size_t
 			i++;
 			continue;
 		}
-		bool take_ours = !theirs || (ours && ours->time_us < theirs->time_us);
+		bool take_ours = ours && (!theirs || ours->time_us < theirs->time_us);
 		*(struct mv_sample *)ring_push(ring) = take_ours ? *ours : *theirs;
 		if (take_ours)
 			k++;

@@ -21,6 +21,11 @@
  * to 2 s) and starts the watches anew. While the link is down the model keeps
  * the last picture; mv_session_status() tells its age.
  *
+ * Behind a GDB stub (target gdb:) there is nothing to watch: opening, and each
+ * mv_session_resync(), stops the guest for some milliseconds, reads its page
+ * tables and lets it run. These two wait for the stub (at most the timeout for
+ * each packet); all else holds.
+ *
  * Not thread-safe: one thread owns a session.
  */
 #ifndef MEMVIZ_SESSION_H
@@ -81,7 +86,7 @@ enum mv_session_state {
 	MV_SESSION_LOST,	 /* was there, is gone; reconnecting unless `once` */
 	MV_SESSION_INCOMPATIBLE, /* speaks another protocol version; tries again */
 	MV_SESSION_REPLAY,	 /* a recording */
-	MV_SESSION_GDB,		 /* behind a GDB stub */
+	MV_SESSION_GDB,		 /* behind a GDB stub: a picture of one moment */
 };
 const char *mv_session_state_name(enum mv_session_state st);
 
