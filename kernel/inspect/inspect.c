@@ -103,10 +103,43 @@ static void spend(uint32_t *budget, size_t bytes)
 	*budget -= cost < *budget ? cost : *budget;
 }
 
+#define PAUSE_US 1000u
+
+/* True while we owe others the CPU. After a panic there are no others. */
+static bool resting(struct insp *insp, uint64_t now_us)
+{
+	uint64_t since = now_us - insp->last_us;
+
+	if (insp->panicked)
+		return false;
+	if (now_us < insp->rest_until_us)
+		return true;
+	insp->worked_us = since < PAUSE_US ? insp->worked_us + since : 0;
+	insp->last_us = now_us;
+	return false;
+}
+
+/* Takes what the round took into account; when we should be called next. */
+static uint64_t account_work(struct insp *insp, uint64_t next_us)
+{
+	uint64_t now_us = insp_port_clock_us();
+
+	insp->worked_us += now_us - insp->last_us;
+	insp->last_us = now_us;
+	if (insp->worked_us < INSP_WORK_US || insp->panicked)
+		return next_us;
+	insp->worked_us = 0;
+	insp->rest_until_us = now_us + INSP_REST_US;
+	return insp->rest_until_us;
+}
+
 uint64_t insp_poll(struct insp *insp, uint64_t now_us)
 {
 	uint64_t next = UINT64_MAX;
 	uint32_t budget = INSP_POLL_RECORDS;
+
+	if (resting(insp, now_us))
+		return insp->rest_until_us;
 
 	for (uint32_t i = 0; i < insp->links; i++) {
 		struct insp_link *link = insp->link[i];
@@ -119,7 +152,7 @@ uint64_t insp_poll(struct insp *insp, uint64_t now_us)
 		next = due < next ? due : next;
 	}
 	do_deferred(insp);
-	return budget ? next : now_us;
+	return account_work(insp, budget ? next : now_us);
 }
 
 void insp_panicked(struct insp *insp)

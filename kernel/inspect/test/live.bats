@@ -69,6 +69,11 @@ siege() {
 	! grep -q -i 'panic' "$dir/console.log"
 }
 
+@test "a client that never stops asking starves nobody" {
+	boot inspect-flood 256M 'directmap=128M inspect=alloc workload=none'
+	siege flood "$dir/inspect-virtio.sock"
+}
+
 @test "allocations and frees by the hundred thousand leave mm_stat as it was" {
 	boot inspect-million 256M 'directmap=128M inspect=alloc workload=none'
 	siege million "$dir/inspect-virtio.sock" 100000

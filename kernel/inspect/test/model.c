@@ -69,7 +69,7 @@ static struct {
 	struct model_options options;
 	struct insp *insp;
 	uint32_t listen;
-	uint64_t epoch_ns, clock_us, random;
+	uint64_t epoch_ns, clock_us, clock_cost_us, random;
 	bool clock_set;
 	struct frame *frame;
 	uint64_t frames;
@@ -120,7 +120,7 @@ static uint64_t now_us(void)
 	struct timespec t;
 
 	if (m.clock_set)
-		return m.clock_us;
+		return m.clock_us += m.clock_cost_us;
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return ((uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec - m.epoch_ns) / 1000;
 }
@@ -943,6 +943,11 @@ void model_set_clock(uint64_t us)
 {
 	m.clock_set = true;
 	m.clock_us = us;
+}
+
+void model_set_clock_cost(uint64_t us)
+{
+	m.clock_cost_us = us;
 }
 
 void model_set_access(enum insp_access access)

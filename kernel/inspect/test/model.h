@@ -23,6 +23,8 @@ void model_stop(void);
 void model_attach(struct insp *insp);
 /* The time that insp_port_clock_us() tells; without a call it is the real one since start. */
 void model_set_clock(uint64_t us);
+/* From now on every look at the clock of model_set_clock() takes so long. */
+void model_set_clock_cost(uint64_t us);
 void model_set_access(enum insp_access access);
 /* Lets the running workloads work up to now; returns the operations done. */
 uint64_t model_run(uint64_t now_us);

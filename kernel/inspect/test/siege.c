@@ -8,6 +8,7 @@
  *	inspect-siege walk SOCKET QMP RAM_MIB              mappings equal to the tables in memory
  *	inspect-siege watch SOCKET                         what watches tell equals what is, after
  *	                                                   each workload
+ *	inspect-siege flood SOCKET                         who never stops asking starves nobody
  *	inspect-siege panic SOCKET                         what reads is answered after a panic
  */
 #include "picture.h"
@@ -886,6 +887,58 @@ static void watch(void)
 	picture_free(&p);
 }
 
+/* ---- flood ---- */
+
+static int64_t churn_operations(void)
+{
+	struct json_object *list = all_pages("workload.list", "{}", "workloads");
+	int64_t operations = -1;
+
+	for (size_t i = 0; i < json_object_array_length(list); i++) {
+		struct json_object *w = json_object_array_get_idx(list, i);
+		if (!strcmp(string(w, "name"), "churn"))
+			operations = number(w, "operations");
+	}
+	json_object_put(list);
+	return operations;
+}
+
+/* 200 requests at once, again and again. */
+static void ask_without_end(double seconds)
+{
+	char text[256];
+	double until = now_s() + seconds;
+
+	while (now_s() < until) {
+		for (int i = 0; i < 200; i++) {
+			snprintf(text, sizeof(text),
+				 "{\"jsonrpc\":\"2.0\",\"id\":%ld,\"method\":\"mm.stat\"}",
+				 ++line.id);
+			send_record(text);
+		}
+		for (int i = 0; i < 200; i++)
+			if (!next_record(10))
+				broken("no answer in a flood");
+	}
+}
+
+static void flood(void)
+{
+	hello();
+	struct json_object *r = call("workload.start", "{\"name\":\"churn\"}");
+	result(r, "workload.start");
+	json_object_put(r);
+	int64_t a = churn_operations();
+	usleep(1500000);
+	int64_t b = churn_operations();
+	ask_without_end(1.5);
+	int64_t c = churn_operations();
+	printf("churn: %lld operations alone, %lld in a flood\n", (long long)(b - a),
+	       (long long)(c - b));
+	if ((c - b) * 5 < b - a)
+		broken("a flood starves the kernel's own threads");
+}
+
 /* ---- panic ---- */
 
 static void after_panic(void)
@@ -942,7 +995,8 @@ static void after_panic(void)
 int main(int argc, char **argv)
 {
 	if (argc < 3) {
-		fputs("usage: inspect-siege faults|hostile|million|walk|watch|panic SOCKET ...\n",
+		fputs("usage: inspect-siege faults|hostile|million|walk|watch|flood|panic SOCKET "
+		      "...\n",
 		      stderr);
 		return 2;
 	}
@@ -958,6 +1012,8 @@ int main(int argc, char **argv)
 		walk_all(argv[3], (uint64_t)atol(argv[4]));
 	else if (!strcmp(argv[1], "watch"))
 		watch();
+	else if (!strcmp(argv[1], "flood"))
+		flood();
 	else if (!strcmp(argv[1], "panic"))
 		after_panic();
 	else

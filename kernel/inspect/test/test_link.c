@@ -465,6 +465,38 @@ static void test_line_full(void **state)
 	assert_int_equal(answers, sent / (sizeof(text) - 1));
 }
 
+/* A client that never stops asking leaves others a third of the CPU, and gets its answers. */
+static void test_flood(void **state)
+{
+	static const char text[] = STAT "\n";
+	uint64_t rested = 0, from = rig->clock_us;
+	struct insp_link_stats stats;
+
+	(void)state;
+	model_set_clock_cost(50); /* an answer takes 50 us or more */
+	for (int i = 0; i < 20000; i++) {
+		insp_link_receive(&rig->link[0].link, text, sizeof(text) - 1);
+		uint64_t now = insp_port_clock_us(), next = insp_poll(&rig->insp, now);
+		rig->link[0].len = 0;
+		if (next != UINT64_MAX && next > insp_port_clock_us()) {
+			/* Polling on does nothing before the time. */
+			insp_link_stats(&rig->link[0].link, &stats);
+			uint64_t answered = stats.tx_records;
+			assert_true(insp_poll(&rig->insp, insp_port_clock_us()) == next);
+			insp_link_stats(&rig->link[0].link, &stats);
+			assert_int_equal(stats.tx_records, answered);
+			rested += next - insp_port_clock_us();
+			model_set_clock(next);
+		}
+	}
+	uint64_t took = insp_port_clock_us() - from;
+	model_set_clock_cost(0);
+	assert_in_range(rested * 100 / took, 25, 40);
+	insp_link_stats(&rig->link[0].link, &stats);
+	assert_true(stats.tx_records > 10000);
+	rig->link[0].lenient = true;
+}
+
 static void test_two_links(void **state)
 {
 	(void)state;
@@ -764,10 +796,10 @@ int main(void)
 		T(test_not_a_request),	 T(test_ids),	       T(test_crc),
 		T(test_batch),		 T(test_reply_cache),  T(test_reply_window),
 		T(test_answer_not_kept), T(test_sessions_end), T(test_crc_wanted),
-		T(test_reset),		 T(test_line_full),    T(test_two_links),
-		T(test_panic),		 T(test_deferred),     T(test_faults_rare),
-		T(test_faults_flips),	 T(test_faults_drops), T(test_faults_repeats),
-		T(test_faults_all),
+		T(test_reset),		 T(test_line_full),    T(test_flood),
+		T(test_two_links),	 T(test_panic),	       T(test_deferred),
+		T(test_faults_rare),	 T(test_faults_flips), T(test_faults_drops),
+		T(test_faults_repeats),	 T(test_faults_all),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -90,6 +90,11 @@ void insp_link_reset(struct insp_link *link);
  * earlier: at once, there is more to do; UINT64_MAX: only when bytes arrive or a line drains).
  */
 #define INSP_POLL_RECORDS 64u
+/* Whoever calls may do so at any priority: a client that never stops asking does not get the CPU
+ * for itself. After INSP_WORK_US without a pause, insp_poll() does nothing for INSP_REST_US (it
+ * returns the end of that time), so that others run. A pause is a millisecond without a call. */
+#define INSP_WORK_US 20000u
+#define INSP_REST_US 10000u
 uint64_t insp_poll(struct insp *insp, uint64_t now_us);
 
 /*

@@ -179,7 +179,8 @@ struct insp {
 	struct insp_zone zone[INSP_ZONES_MAX]; /* their names, for words of requests */
 
 	uint64_t sessions;
-	enum insp_op deferred; /* to do when the answer is out */
+	uint64_t worked_us, last_us, rest_until_us; /* how busy we keep the CPU */
+	enum insp_op deferred;			    /* to do when the answer is out */
 	bool deferred_set;
 	struct insp_link *deferred_link;
 
