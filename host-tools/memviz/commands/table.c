@@ -6,8 +6,9 @@
 #define IN_SPACE " mappings translate map unmap "
 
 const struct option_row option_rows[OPT_COUNT] = {
-	[OPT_TARGET] = {"target",	  't', "TARGET",	 NULL,
-			"unix:PATH tcp:HOST:PORT serial:DEV[,BAUD] pty:PATH file:RECORDING gdb:PLACE"							   },
+	[OPT_TARGET] =
+		{"target",	   't', "TARGET",	  NULL,
+			      "unix:PATH tcp:HOST:PORT serial:DEV[,BAUD] pty:PATH file:RECORDING gdb:PLACE"						      },
 	[OPT_JSON] = {"json",	      0,	 NULL,       NULL,					     "print the result object as one line of JSON"},
 	[OPT_NO_COLOR] = {"no-color",   0,	 NULL,       NULL,					     "no colours (also NO_COLOR, TERM=dumb)"	    },
 	[OPT_ASCII] = {"ascii",	0,   NULL,	 NULL,					       "nothing outside of ASCII"			 },
@@ -25,27 +26,27 @@ const struct option_row option_rows[OPT_COUNT] = {
 	[OPT_TO] = {"to",	  0,   "ADDRESS",	" mappings ",				      "end here"					},
 	[OPT_AD] = {"ad",	  0,   NULL,	   " mappings ",					 "also the accessed and dirty bits"	   },
 	[OPT_SORT] = {"sort",	      0,	 "KEY",	" sites ",
-			"live_bytes, live_objects, allocs, frees or addr"									    },
+			      "live_bytes, live_objects, allocs, frees or addr"									    },
 	[OPT_LIMIT] = {"limit",	'l', "N",	  " frames slabs mappings sites leaks log drive ",
-			"at most so many"													    },
+			      "at most so many"													    },
 	[OPT_OLDER_THAN] = {"older-than", 0,   "DURATION", " leaks ",
-			    "older than this (default 10s)"											      },
+			      "older than this (default 10s)"											      },
 	[OPT_SINCE] = {"since",	0,   "SEQ",	  " log ",					   "from this line on"			      },
 	[OPT_HZ] = {"hz",	  0,   "N",	  " run watch record ",				"updates a second, 1 to 60"		   },
 	[OPT_FOR] = {"for",	    0,   "SECONDS",  " watch record drive ",			  "stop after so long"			      },
 	[OPT_AT] = {"at",	  0,   "TIME",     " replay export ",
-			"+10s from the start, -10s from the end, or a time of day"								      },
+			      "+10s from the start, -10s from the end, or a time of day"								      },
 	[OPT_FORMAT] = {"format",	  'f', "FORMAT",	 " export ",					     "svg, html or openmetrics"		       },
 	[OPT_OUTPUT] = {"output",	  'o', "FILE",     " export ",					   "write here instead of stdout"		 },
 	[OPT_LISTEN] = {"listen",	  0,   "WHERE",    " serve-metrics hub ",
-			"hub: socket path; serve-metrics: ADDRESS:PORT"									      },
+			      "hub: socket path; serve-metrics: ADDRESS:PORT"									      },
 	[OPT_HISTORY] = {"history",    0,   "DURATION", " hub ",					    "how much of the past to keep (10m)"		},
 	[OPT_RATE] = {"rate",	      0,	 "N",	      " drive ",					 "at most so many events a second"		  },
 	[OPT_FREE_REST] = {"free-rest",	0,   NULL,	 " drive ",					    "free at the end what the trace left"	 },
 	[OPT_WINDOW] = {"window",	  0,   "N",	  " drive ",					     "requests in flight at once (default 192)"   },
 	[OPT_DIR] = {"dir",	    0,   "FOLDER",	 " mux ",					  "where to make the three sockets"		   },
 	[OPT_HUB] = {"hub",	    0,   NULL,	     " run ",
-			"share a bare link: start a hub on it and look through"									    },
+			      "share a bare link: start a hub on it and look through"									    },
 };
 
 const struct command_row command_rows[] = {

@@ -53,8 +53,8 @@ size_t uart_write(unsigned port, const void *data, size_t len);
 size_t uart_write_all(unsigned port, const void *data, size_t len);
 /* Waits by polling until ring and chip are empty. Any context. */
 void uart_flush(unsigned port);
-/* Free bytes of the send ring. Whoever hears of less than half of it hears by uart_set_wakeup() when
- * more is free. */
+/* Free bytes of the send ring. Whoever hears of less than half of it hears by uart_set_wakeup()
+ * when more is free. */
 size_t uart_write_room(unsigned port);
 
 /* Takes up to cap received bytes. Never waits. Any context but NMI. */
