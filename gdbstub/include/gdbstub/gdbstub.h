@@ -98,6 +98,7 @@ struct gdbstub {
 	size_t rx_len;
 	size_t tx_len;	 /* reply under construction, then the frame for a retransmission */
 	bool tx_overrun; /* the reply did not fit */
+	bool tx_escapes; /* it holds escape pairs */
 
 	/* the session */
 	bool attached; /* a debugger has spoken since the last detach */
