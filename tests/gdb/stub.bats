@@ -231,3 +231,26 @@ setup() {
 	has 'port_gdbstub_break'
 	has '^sys.break'
 }
+
+@test "memviz goes on watching after a session beside it" {
+	[ -x "$BUILD/memviz" ] || skip "$BUILD/memviz is not built"
+	timeout 90 "$BUILD/memviz" -t "unix:$kernel_dir/inspect-uart.sock" watch stat --hz 10 \
+		>"$BATS_TEST_TMPDIR/watch" 2>"$BATS_TEST_TMPDIR/errors" 3>&- &
+	memviz=$!
+	for _ in $(seq 200); do
+		[ ! -s "$BATS_TEST_TMPDIR/watch" ] || break
+		sleep 0.1
+	done
+	gdb_on gdb.sock -ex 'tbreak workload_alloc' -ex continue -ex 'mm check' -ex detach
+	has 'all is well'
+	before=$(wc -l <"$BATS_TEST_TMPDIR/watch")
+	for _ in $(seq 200); do
+		[ "$(wc -l <"$BATS_TEST_TMPDIR/watch")" -le $((before + 3)) ] || break
+		sleep 0.1
+	done
+	kill "$memviz"
+	cat "$BATS_TEST_TMPDIR/errors"
+	echo "lines before $before, after $(wc -l <"$BATS_TEST_TMPDIR/watch")"
+	[ "$before" -gt 0 ]
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/watch")" -gt $((before + 3)) ]
+}
