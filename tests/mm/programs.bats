@@ -128,6 +128,11 @@ same() {
 	saw_objects 100000
 }
 
+@test "a child of a busy process finds every lock open" {
+	same 10 "$STRESS" forks 150
+	[ "$(cat ours)" = '150 forks, 0 faults' ]
+}
+
 @test "a few threads, many rounds" {
 	same 100000 "$STRESS" 4 15000
 }

@@ -1,7 +1,8 @@
 // stress.c: a program for the malloc shim to run: threads that come and go, more at once than mm
 // has CPUs, frees on other threads, every size and alignment, forks in the middle. Prints one line,
 // the same on every malloc; tells on stderr what went wrong and ends with 1.
-//   stress THREADS ROUNDS   or   stress WRONG, one of: double interior foreign realloc large
+//   stress THREADS ROUNDS, stress forks N, stress edges, or stress WRONG, one of: double interior
+//   foreign realloc large
 #include <errno.h>
 #include <malloc.h>
 #include <pthread.h>
@@ -201,6 +202,56 @@ static int stress(unsigned threads)
 	return atomic_load(&faults) != 0;
 }
 
+static atomic_bool enough;
+
+static void hammer_once(void)
+{
+	void *held[8];
+
+	for (unsigned i = 0; i < 8; i++)
+		held[i] = malloc(i % 2 ? 600000 : 150000);
+	for (unsigned i = 0; i < 8; i++)
+		free(held[i]);
+}
+
+// Is inside the allocator, on its longest paths, nearly always.
+static void *hammer(void *seed)
+{
+	(void)seed;
+	while (!atomic_load(&enough))
+		hammer_once();
+	return NULL;
+}
+
+// A child finds every lock open, whatever the other threads were doing.
+static int forks(unsigned count)
+{
+	pthread_t threads[6];
+	uint32_t state = 1;
+
+	for (unsigned i = 0; i < 6; i++)
+		pthread_create(&threads[i], NULL, hammer, NULL);
+	for (unsigned i = 0; i < count; i++) {
+		int status;
+		pid_t child = fork();
+
+		if (child == 0) {
+			alarm(10); // waiting for a thread that is not there
+			hammer_once();
+			in_child(&state);
+		}
+		if (child < 0 || waitpid(child, &status, 0) != child || status) {
+			fault("a child failed");
+			break;
+		}
+	}
+	atomic_store(&enough, true);
+	for (unsigned i = 0; i < 6; i++)
+		pthread_join(threads[i], NULL);
+	printf("%u forks, %u faults\n", count, atomic_load(&faults));
+	return atomic_load(&faults) != 0;
+}
+
 // What the C library says about edges: the same on every malloc.
 static int edges(void)
 {
@@ -262,5 +313,7 @@ int main(int argc, char **argv)
 	if (argc != 3)
 		return 2;
 	rounds = (unsigned)strtoul(argv[2], NULL, 10);
+	if (!strcmp(argv[1], "forks"))
+		return forks(rounds);
 	return stress((unsigned)strtoul(argv[1], NULL, 10));
 }
