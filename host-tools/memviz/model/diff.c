@@ -209,9 +209,10 @@ static void diff_mapping_piece(struct out *o, const void *a, const void *b, uint
 
 static void diff_space_maps(struct out *o, const struct mv_space *a, const struct mv_space *b)
 {
-	if (!a && !b)
+	const struct mv_space *any = a ? a : b;
+	if (!any)
 		return;
-	int64_t id = a ? a->id : b->id;
+	int64_t id = any->id;
 	struct walk none = {&mapping_spans, NULL, 0, 0}, x = none, y = none;
 	if (a)
 		x.data = (const char *)a->maps, x.count = a->map_count;

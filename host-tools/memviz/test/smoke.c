@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RUNS 4000
+#define RUNS 4000u
 #define MOST 4096
 
 static uint64_t seed = 1;

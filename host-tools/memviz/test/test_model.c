@@ -173,21 +173,22 @@ static json *stat_json(const struct mv_stat *s)
 	return o;
 }
 
-static json *zone_json(unsigned i, bool all, const struct mv_zone *old)
+/* All of it, or with `old` what has changed since. */
+static json *zone_json(unsigned i, const struct mv_zone *old)
 {
 	const struct mv_zone *z = &shadow.zones[i];
 	json *o = json_object_new_object();
 	mv_json_add_str(o, "name", z->name);
-	if (all) {
+	if (!old) {
 		mv_json_add_hex(o, "start", z->start);
 		mv_json_add_hex(o, "end", z->end);
 		mv_json_add_u64(o, "frames", z->frames);
 		mv_json_add_u64(o, "reserved", z->reserved);
 		mv_json_add_u64(o, "largest_free_run", z->largest_free_run);
 	}
-	if (all || z->free != old->free)
+	if (!old || z->free != old->free)
 		mv_json_add_u64(o, "free", z->free);
-	if (all || z->used != old->used)
+	if (!old || z->used != old->used)
 		mv_json_add_u64(o, "used", z->used);
 	return o;
 }
@@ -215,7 +216,7 @@ static void full_figures(struct mv_model *m)
 	json *data = NULL, *list = list_of(&data, "zones");
 	tell(m, "stat", true, false, stat_json(&shadow.stat));
 	for (unsigned i = 0; i < 2; i++)
-		json_object_array_add(list, zone_json(i, true, NULL));
+		json_object_array_add(list, zone_json(i, NULL));
 	tell(m, "zones", true, false, data);
 	data = NULL;
 	list = list_of(&data, "caches");
@@ -345,7 +346,7 @@ static void change_zone(struct mv_model *m)
 	z->free = pick(50);
 	z->used = z->frames - z->free;
 	json *data = NULL, *list = list_of(&data, "zones");
-	json_object_array_add(list, zone_json(i, false, &old));
+	json_object_array_add(list, zone_json(i, &old));
 	tell(m, "zones", false, false, data);
 }
 
