@@ -1,12 +1,13 @@
 // Measures the inspector over the bare sockets of a running kernel: one client, no library between,
 // so that what is measured is the kernel and the line. Prints rows for `make bench`.
 //
-//	inspect-client rtt SOCKET NAME          round trips of mm.stat, one by one
-//	inspect-client pipeline SOCKET          requests per second, 64 on their way at once
-//	inspect-client dump SOCKET QMP          33,280 leaves in runs of 8 pages, and QEMU's `info
-// tlb` 	inspect-client delta SOCKET             bytes of watch records for one kmalloc
-// inspect-client rate SOCKET BARE_KB_S    bytes per second of long answers, against a bare loop's
-// inspect-client cost SOCKET              churn's operations with and without a watch at 10 Hz
+//	inspect-client rtt SOCKET NAME        round trips of mm.stat, one by one
+//	inspect-client pipeline SOCKET        requests per second, 64 on their way at once
+//	inspect-client dump SOCKET QMP        33,280 leaves in runs of 8 pages; QEMU's `info tlb`
+//	inspect-client delta SOCKET           bytes of watch records for one kmalloc
+//	inspect-client rate SOCKET BARE_KB_S  bytes per second of long answers; a bare loop's
+//	inspect-client cost SOCKET SOCKET     churn's operations with and without a watch at 10 Hz
+//	inspect-client sink SOCKET            reads until the other end closes, and measures nothing
 #include <errno.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -358,14 +359,21 @@ static int measure_cost(struct line *line, const char *control_path)
 	return 0;
 }
 
+static int sink(const struct line *line)
+{
+	while (read(line->fd, line->buffer, BUFFER_BYTES) > 0)
+		;
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct line line;
 	const char *what = argc > 1 ? argv[1] : "", *more = argc > 3 ? argv[3] : "-";
 
 	if (argc < 3) {
-		fprintf(stderr,
-			"usage: inspect-client rtt|pipeline|dump|delta|rate|cost SOCKET [...]\n");
+		fprintf(stderr, "usage: inspect-client rtt|pipeline|dump|delta|rate|cost|sink "
+				"SOCKET [...]\n");
 		return 2;
 	}
 	line_open(&line, argv[2]);
@@ -381,7 +389,10 @@ int main(int argc, char **argv)
 		return measure_rate(&line, more);
 	if (!strcmp(what, "cost"))
 		return measure_cost(&line, more);
-	fprintf(stderr, "inspect-client: '%s' is none of rtt, pipeline, dump, delta, rate, cost\n",
+	if (!strcmp(what, "sink"))
+		return sink(&line);
+	fprintf(stderr,
+		"inspect-client: '%s' is none of rtt, pipeline, dump, delta, rate, cost, sink\n",
 		what);
 	return 2;
 }
