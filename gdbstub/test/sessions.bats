@@ -138,7 +138,7 @@ has() {
 		sleep 0.05
 	done
 	cat >"$dir/s.lldb" <<-END
-		gdb-remote $port
+		gdb-remote 127.0.0.1:$port
 		register read rip eflags cr0 efer
 		thread list
 		breakpoint set -n work

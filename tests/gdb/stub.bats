@@ -186,7 +186,7 @@ setup() {
 	socat "TCP-LISTEN:$port,bind=127.0.0.1,reuseaddr" "UNIX-CONNECT:$kernel_dir/gdb.sock" 3>&- &
 	sleep 0.5
 	cat >"$BATS_TEST_TMPDIR/s.lldb" <<-END
-		gdb-remote $port
+		gdb-remote 127.0.0.1:$port
 		register read rip cr3 efer
 		thread list
 		breakpoint set -n workload_alloc
