@@ -254,6 +254,8 @@ void mv_pair(struct mv_app *a, int row, int col, int label_width, const char *la
 /* Text in the middle of @r: for "nothing here yet", wrapped. */
 void mv_note(struct mv_app *a, struct mv_rect r, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+/* Why there is nothing to show of @what yet: it comes, or this target never tells. */
+void mv_waiting(struct mv_app *a, struct mv_rect r, const char *what);
 /* Draws text wrapped at words in @r from its top; returns the rows used. */
 int mv_wrap(struct mv_canvas *c, struct mv_rect r, enum mv_style st, const char *text);
 /* Physical address of a kernel address in the direct map or image, as far as the model tells. */

@@ -306,7 +306,7 @@ static void parse_call(struct mv_command *c, const struct words *w, size_t from)
 struct mv_command mv_command_parse(const char *line)
 {
 	struct mv_command c = {.kind = COMMAND_BAD};
-	struct words w;
+	struct words w = {.count = 0};
 
 	split(&w, line);
 	if (!w.count) {
@@ -334,7 +334,7 @@ struct mv_command mv_command_parse(const char *line)
 
 void mv_command_usage(const char *line, char *out, size_t size)
 {
-	struct words w;
+	struct words w = {.count = 0};
 
 	*out = '\0';
 	split(&w, line);
@@ -344,9 +344,11 @@ void mv_command_usage(const char *line, char *out, size_t size)
 	size_t n = strlen(w.word[0]), used = 0;
 
 	for (size_t i = 0; i < COUNT(verbs); i++) {
-		if (whole ? strcmp(verbs[i].name, w.word[0]) : strncmp(verbs[i].name, w.word[0], n))
+		bool same = strcmp(verbs[i].name, w.word[0]) == 0;
+
+		if (!same && (whole || strncmp(verbs[i].name, w.word[0], n) != 0))
 			continue;
-		if (!whole && strcmp(verbs[i].name, w.word[0]) != 0) {
+		if (!same) {
 			used += (size_t)snprintf(out + used, size - used, "%s%s", used ? "  " : "",
 						 verbs[i].name);
 			if (used >= size)
@@ -372,7 +374,7 @@ static const char *candidate(const struct words *w, bool first, size_t i)
 
 const char *mv_command_complete(const char *line, size_t n)
 {
-	struct words w;
+	struct words w = {.count = 0};
 	const char *last = strrchr(line, ' ');
 	const char *c;
 

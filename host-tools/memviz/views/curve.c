@@ -96,12 +96,17 @@ bool mv_curve_build(struct mv_curve *v, int rows, int cols, bool hilbert)
 	if (v->cell_of && v->rows == rows && v->cols == cols && v->hilbert == hilbert)
 		return true;
 	size_t n = (size_t)rows * (size_t)cols;
-	int *both = malloc(2 * n * sizeof(int));
 
-	if (!both)
+	mv_curve_free(v);
+	v->cell_of = malloc(n * sizeof(int));
+	v->line_of = malloc(n * sizeof(int));
+	if (!v->cell_of || !v->line_of) {
+		mv_curve_free(v);
 		return false;
-	free(v->cell_of);
-	*v = (struct mv_curve){cols, rows, hilbert, both, both + n};
+	}
+	v->cols = cols;
+	v->rows = rows;
+	v->hilbert = hilbert;
 	if (!hilbert) {
 		fill_rows(v);
 		return true;
@@ -119,5 +124,6 @@ bool mv_curve_build(struct mv_curve *v, int rows, int cols, bool hilbert)
 void mv_curve_free(struct mv_curve *v)
 {
 	free(v->cell_of);
+	free(v->line_of);
 	*v = (struct mv_curve){0};
 }

@@ -236,6 +236,8 @@ static void choose(struct form *f, int by)
 
 	while (d->choices[n])
 		n++;
+	if (!n)
+		return;
 	d->choice = (d->choice + n + by) % n;
 	edited(f);
 }

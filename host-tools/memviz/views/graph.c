@@ -109,10 +109,16 @@ double mv_nice_ceiling(double v, bool bytes)
 		return 1;
 	while (unit * base <= v)
 		unit *= base;
-	for (double ten = 1; ten < base; ten *= bytes ? 16 : 10)
-		for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
-			if (unit * ten * steps[i] >= v && ten * steps[i] <= base)
-				return unit * ten * steps[i];
+	/* Three decades to a unit of 1000, two and a half hexades to one of 1024. */
+	static const double decades[] = {1, 10, 100}, hexades[] = {1, 16, 256};
+
+	for (size_t k = 0; k < 3; k++)
+		for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+			double nice = (bytes ? hexades[k] : decades[k]) * steps[i];
+
+			if (unit * nice >= v && nice <= base)
+				return unit * nice;
+		}
 	return unit * base;
 }
 

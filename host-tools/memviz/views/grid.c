@@ -137,6 +137,8 @@ static bool lay_lines(struct mv_grid *g, const struct mv_model *m)
 	uint64_t per_line = g->per_cell * (uint64_t)g->cols;
 
 	g->line_count = 0;
+	if (!per_line)
+		return false;
 	for (uint64_t at = 0; at < g->frames;) {
 		uint64_t lines = dull_from(m, at) / per_line;
 		uint64_t span = lines >= 2 ? lines * per_line : per_line;
@@ -165,7 +167,7 @@ static void keep_top(struct mv_grid *g)
 	uint64_t last;
 
 	if (g->hilbert)
-		last = (g->frames - 1) / (cells(g) * g->per_cell);
+		last = (g->frames - 1) / (cells(g) ? cells(g) * g->per_cell : 1);
 	else
 		last = g->line_count > (size_t)g->rows ? g->line_count - (size_t)g->rows : 0;
 	if (g->top > last)

@@ -90,6 +90,18 @@ void mv_note(struct mv_app *a, struct mv_rect r, const char *fmt, ...)
 	mv_wrap(&a->canvas, mv_center(r, lines + 1, w < cols ? w : cols), ST_DIM, buf);
 }
 
+void mv_waiting(struct mv_app *a, struct mv_rect r, const char *what)
+{
+	if (a->link.state == MV_SESSION_GDB)
+		mv_note(a, r,
+			"A stub does not tell %s of this guest. Its page tables are on screen 4.",
+			what);
+	else if (a->replaying)
+		mv_note(a, r, "The recording does not tell %s.", what);
+	else
+		mv_note(a, r, "Waiting for %s.", what);
+}
+
 bool mv_pa_of(const struct mv_model *m, uint64_t va, uint64_t *pa)
 {
 	const struct mv_space *s = mv_model_current_space(m);

@@ -120,10 +120,10 @@ struct mv_binding {
 	enum mv_action action;
 	unsigned where;	   /* all bits of one view and, if given, of REPLAY, TIMELINE, LIVE */
 	int keys[5];	   /* 0 ends them */
+	int rank;	   /* footer: lower first */
 	const char *label; /* the keys as the footer and the help name them */
 	const char *hint;  /* a word or two for the footer; NULL: not shown there */
 	const char *help;  /* a sentence */
-	int rank;	   /* footer: lower first */
 };
 
 extern const struct mv_binding mv_bindings[];

@@ -379,7 +379,7 @@ static void draw(struct mv_view *v, struct mv_rect r)
 	uint64_t counts[KIND_COUNT];
 
 	if (!a->model->frames_known || !a->model->frame_run_count) {
-		mv_note(a, r, "Waiting for the frames.");
+		mv_waiting(a, r, "the frames");
 		return;
 	}
 	place(a, p);

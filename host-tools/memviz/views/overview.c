@@ -97,7 +97,7 @@ static void draw_stat(struct mv_app *a, struct mv_rect r)
 	struct mv_rect in = mv_panel(a, r, title);
 
 	if (!a->model->stat_known) {
-		mv_note(a, in, "Waiting for the first figures.");
+		mv_waiting(a, in, "the figures");
 		return;
 	}
 	uint64_t slab = s->cache_used + s->cache_free;
@@ -226,7 +226,7 @@ static void draw_zones(struct mv_app *a, struct overview *o, struct mv_rect r)
 	o->count[PART_ZONES] = a->model->zone_count;
 	o->drawn[PART_ZONES] = in;
 	if (!a->model->zones_known)
-		mv_note(a, in, "Waiting for the zones.");
+		mv_waiting(a, in, "the zones");
 	for (size_t i = 0; i < a->model->zone_count && in.rows > 0; i++)
 		draw_zone(a, o, mv_cut_top(&in, 1), i);
 }
@@ -286,7 +286,7 @@ static void draw_caches(struct mv_app *a, struct overview *o, struct mv_rect r)
 	for (size_t i = 0; i < o->count[PART_CACHES]; i++)
 		draw_cache(a, o, mv_cut_top(&in, 1), i);
 	if (!a->model->caches_known)
-		mv_note(a, in, "Waiting for the caches.");
+		mv_waiting(a, in, "the caches");
 }
 
 /* ---- the ticker ---- */

@@ -194,7 +194,7 @@ static void caches_draw(struct mv_view *v, struct mv_rect r)
 	struct mv_table *t = caches_table(v, &rows);
 
 	if (!a->model->caches_known) {
-		mv_note(a, r, "Waiting for the caches.");
+		mv_waiting(a, r, "the caches");
 		return;
 	}
 	caches_summary(a, mv_cut_top(&r, 1));

@@ -394,7 +394,7 @@ static void draw(struct mv_view *v, struct mv_rect r)
 	const struct mv_space *s = shown_space(v);
 
 	if (!s) {
-		mv_note(a, r, "Waiting for the address spaces.");
+		mv_waiting(a, r, "the address spaces");
 		return;
 	}
 	follow(v);
