@@ -68,7 +68,8 @@ memviz-smoke-$1.libs  := $(memviz_LIBS)
 endef
 $(foreach t,reader ftrace config model recording,$(eval $(call memviz_fuzz,$t)))
 
-TAP_TESTS += tests/memviz/cli.bats tests/memviz/live.bats tests/memviz/hub.bats
+TAP_TESTS += tests/memviz/cli.bats tests/memviz/live.bats tests/memviz/hub.bats \
+	tests/memviz/gdb.bats
 
 # What it costs, in a terminal and on recordings: make bench B=memviz.
 PROGS += memviz-bench
