@@ -200,6 +200,8 @@ static void text_draw(struct mv_popup *p, struct mv_rect screen)
 		popup_foot(a, &in, "Running. Esc ends it.");
 	else if (t->child && t->status)
 		popup_foot(a, &in, "Ended with an error. Esc closes.");
+	else if (t->child && !t->lines)
+		popup_foot(a, &in, "Done. Esc closes.");
 	else
 		popup_foot(a, &in, "Up Down PgUp PgDn scroll. Esc closes.");
 	t->page = in.rows;
