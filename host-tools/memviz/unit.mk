@@ -41,6 +41,7 @@ $(foreach t,model records base recording,$(eval $(call memviz_test,$t)))
 # The reader of page tables behind a stub; its header is private to gdb/.
 $(eval $(call memviz_test,gdb))
 $(BUILD)/obj/asan/$M/test/test_gdb.o: CPPFLAGS += -I$M/gdb
+$(BUILD)/obj/asan/$M/test/fuzz_gdb.o $(BUILD)/obj/fuzz/$M/test/fuzz_gdb.o: CPPFLAGS += -I$M/gdb
 
 # The live interface's pure parts; their headers are private to views/.
 $(eval $(call memviz_test,views))
@@ -66,7 +67,7 @@ memviz-smoke-$1.units := memviz
 memviz-smoke-$1.srcs  := $M/test/fuzz_$1.c $M/test/smoke.c
 memviz-smoke-$1.libs  := $(memviz_LIBS)
 endef
-$(foreach t,reader ftrace config model recording,$(eval $(call memviz_fuzz,$t)))
+$(foreach t,reader ftrace config model recording gdb,$(eval $(call memviz_fuzz,$t)))
 
 TAP_TESTS += tests/memviz/cli.bats tests/memviz/live.bats tests/memviz/hub.bats \
 	tests/memviz/gdb.bats

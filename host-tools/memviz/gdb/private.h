@@ -16,6 +16,7 @@ struct rsp {
 	bool physical; /* PhyMemMode is on */
 	size_t packet_bytes;
 	struct mv_buf in;
+	struct mv_buf xml; /* the target description, once it was asked for */
 };
 
 enum mv_status rsp_open(struct rsp *r, const struct mv_target *t, double timeout_s,

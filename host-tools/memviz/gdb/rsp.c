@@ -211,6 +211,7 @@ void rsp_close(struct rsp *r)
 	rsp_ask(r, "D", &reply, NULL);
 	mv_buf_free(&reply);
 	mv_buf_free(&r->in);
+	mv_buf_free(&r->xml);
 	close(r->fd);
 	r->fd = -1;
 }
@@ -288,10 +289,8 @@ static enum mv_status read_register(struct rsp *r, long number, uint64_t *value,
 
 enum mv_status rsp_register(struct rsp *r, const char *name, uint64_t *value, struct mv_error *e)
 {
-	struct mv_buf xml = {0};
-	enum mv_status st = description(r, "target.xml", 0, &xml, e);
-	long number = st == MV_OK ? description_register(xml.data ? xml.data : "", name) : -1;
-	mv_buf_free(&xml);
+	enum mv_status st = r->xml.len ? MV_OK : description(r, "target.xml", 0, &r->xml, e);
+	long number = st == MV_OK && r->xml.data ? description_register(r->xml.data, name) : -1;
 	if (st != MV_OK)
 		return st;
 	if (number < 0)
