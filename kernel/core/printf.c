@@ -198,13 +198,13 @@ static const char *parse_count(const char *at, struct arguments *args, int *coun
 static const char *parse_length(const char *at, struct spec *spec)
 {
 	if (*at == 'h' || *at == 'l') {
-		spec->length = *at++;
+		spec->length = (unsigned char)*at++;
 		if (*at == spec->length) {
 			spec->length -= 'h' - 'H';
 			at++;
 		}
 	} else if (*at == 'z' || *at == 'j' || *at == 't') {
-		spec->length = *at++;
+		spec->length = (unsigned char)*at++;
 	}
 	return at;
 }
