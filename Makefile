@@ -178,7 +178,7 @@ test-programs: all $(TESTS) $(tests.NEEDS)
 test: test-programs ## build and run every test (T=pattern: those whose name matches)
 	$(Q)scripts/run-tests '$(BUILD)' '$(T)' $(TESTS) $(TAP_TESTS)
 
-check: ## format, clang-tidy, cppcheck, self-sufficient headers, includes, docs against code
+check: $(GENERATED) ## format, clang-tidy, cppcheck, self-sufficient headers, includes, docs against code
 	$(Q)BUILD='$(BUILD)' scripts/check
 
 debug: ## boot under QEMU's gdbstub and start GDB

@@ -152,9 +152,11 @@ static void merge_samples(struct mv_model *m, const struct mv_sample *in, size_t
 	struct ring old = *ring;
 	*ring = (struct ring){.size = old.size, .limit = old.limit};
 	size_t i = 0, k = 0;
-	while (i < n || k < old.count) {
+	for (;;) {
 		const struct mv_sample *ours = k < old.count ? ring_at(&old, k) : NULL;
 		const struct mv_sample *theirs = i < n ? &in[i] : NULL;
+		if (!ours && !theirs)
+			break;
 		if (ours && theirs && ours->time_us == theirs->time_us) {
 			i++;
 			continue;

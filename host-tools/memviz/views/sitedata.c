@@ -168,7 +168,9 @@ static void born(struct mv_site_list *s, struct live *table, const struct mv_mod
 static void died(struct mv_site_list *s, struct live *table, const struct mv_event *e)
 {
 	struct live *l = slot(table, e->addr, false);
-	struct mv_site *site = l && l->addr == e->addr ? find(s, l->born->site) : NULL;
+	/* An empty slot has address 0, as has an event that makes no sense. */
+	bool alive = l && l->born && l->addr == e->addr;
+	struct mv_site *site = alive ? find(s, l->born->site) : NULL;
 
 	if (!site)
 		return;

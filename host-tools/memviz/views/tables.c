@@ -174,7 +174,7 @@ static double range_key(void *ctx, size_t i, int col)
 	case R_LEN:
 		return (double)m->len;
 	case R_PAGES:
-		return (double)(m->len / m->page);
+		return (double)m->len / m->page;
 	case R_PA:
 		return (double)m->pa;
 	default:

@@ -47,11 +47,11 @@ enum mm_status mm_init(struct mm_config *config) __attribute__((warn_unused_resu
 
 struct mm_cpu;
 
-// Purpose:  the structure that mm_port_cpu() must return on CPU `cpu`. mm_init
+// Purpose:  the structure that mm_port_cpu() must return on CPU `index`. mm_init
 //           has made that of CPU 0; others are made by the first call.
 // Context:  threads; not twice at once for one CPU.
-// Returns:  the structure, or NULL: cpu >= cpu_limit, or no memory.
-struct mm_cpu *mm_cpu_attach(unsigned cpu);
+// Returns:  the structure, or NULL: index >= cpu_limit, or no memory.
+struct mm_cpu *mm_cpu_attach(unsigned index);
 
 // Purpose:  gives frames that were MM_REGION_IN_USE and are wholly inside
 //           [base, base + length) to their zones, once nobody needs them.
