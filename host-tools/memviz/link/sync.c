@@ -238,9 +238,9 @@ static void note_full(struct mv_session *s, struct json_object *params)
 	unsigned bit = topic ? mv_topic_parse(topic) : 0;
 	mv_json_flag(params, INSP_F_MORE, &more);
 	mv_json_flag(params, INSP_F_FULL, &full);
-	/* A state in parts is complete with the first record that has no `more`; parts
-	 * of a topic that was never full are answered by a resync below. */
-	if (!more && bit)
+	/* Happenings are never complete; a state is when the model shows it. */
+	bool state = bit & (MV_TOPIC_FRAMES | MV_TOPIC_MAPPINGS);
+	if (bit && (!more || !state || !mv_model_arriving(s->model)))
 		s->full_seen |= bit;
 	if (bit == MV_TOPIC_MAPPINGS)
 		s->spaces_wanted = true;

@@ -77,6 +77,16 @@ static enum mv_applied topic_caches(struct mv_model *m, const struct update *u, 
 	return MV_APPLIED;
 }
 
+/* A state in parts is shown when it is whole, or after so long: on a line that
+ * carries less than what changes, `more` never ends, and a picture that is still
+ * filling says more than none. */
+#define ARRIVAL_US 3000000u
+
+static bool is_here(const struct update *u, uint64_t began_us)
+{
+	return !u->more || u->time_us > began_us + ARRIVAL_US;
+}
+
 /* ---- frames ---- */
 
 static bool lay_frames(struct mv_model *m, struct json_object *list, struct span_list *into,
@@ -112,6 +122,7 @@ static enum mv_applied topic_frames(struct mv_model *m, const struct update *u, 
 	if (u->full) {
 		p->frames_stage.count = 0;
 		p->frames_arriving = true;
+		p->frames_began_us = u->time_us;
 	}
 	if (!p->frames_arriving) {
 		if (!m->frames_known)
@@ -125,7 +136,7 @@ static enum mv_applied topic_frames(struct mv_model *m, const struct update *u, 
 		p->frames_arriving = false;
 		return MV_MALFORMED;
 	}
-	if (!u->more) {
+	if (is_here(u, p->frames_began_us)) {
 		struct span_list old = {m->frames, m->frame_run_count, m->frame_run_capacity};
 		show_frames(m, &p->frames_stage);
 		p->frames_stage = old;
@@ -266,6 +277,7 @@ static enum mv_applied topic_mappings(struct mv_model *m, const struct update *u
 		p->spaces_stage = NULL;
 		p->spaces_stage_count = 0;
 		p->mappings_arriving = true;
+		p->mappings_began_us = u->time_us;
 	}
 	if (!p->mappings_arriving && !m->mappings_known)
 		return MV_NEED_FULL;
@@ -273,7 +285,7 @@ static enum mv_applied topic_mappings(struct mv_model *m, const struct update *u
 		p->mappings_arriving = false;
 		return MV_MALFORMED;
 	}
-	if (p->mappings_arriving && !u->more)
+	if (p->mappings_arriving && is_here(u, p->mappings_began_us))
 		show_mappings(m);
 	if (!p->mappings_arriving) {
 		model_touch(m, MV_PART_MAPPINGS);

@@ -52,6 +52,7 @@ struct mv_model_private {
 	size_t symbol_count, symbol_capacity;
 	/* A full state that comes in several records is built here and shown whole. */
 	bool frames_arriving, mappings_arriving;
+	uint64_t frames_began_us, mappings_began_us;
 	struct span_list frames_stage;
 	struct mv_space *spaces_stage;
 	size_t spaces_stage_count;

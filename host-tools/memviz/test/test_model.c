@@ -473,6 +473,27 @@ static void a_state_that_arrives_in_parts_is_shown_whole(void **state)
 	mv_model_free(m);
 }
 
+/* On a line that carries less than what changes `more` never ends. */
+static void a_state_that_never_ends_is_shown_after_a_while(void **state)
+{
+	(void)state;
+	seed = 12;
+	begin_shadow();
+	struct mv_model *m = mv_model_new(NULL);
+	shadow.pages[0][0] = (struct page_cell){true, 5, MV_MAP_WRITE};
+	for (unsigned i = 0; i < 5; i++, shadow.gen += 1000000) {
+		json *data = NULL, *list;
+		list_of(&data, "removed");
+		list = list_of(&data, "added");
+		add_mappings(list, 0, 0, PAGES);
+		tell(m, "mappings", i == 0, true, data);
+		assert_int_equal(m->mappings_known, i == 4);
+	}
+	assert_false(mv_model_arriving(m));
+	assert_int_equal(mv_model_space(m, 0)->map_count, 1);
+	mv_model_free(m);
+}
+
 static void a_keyframe_and_ranges_carry_the_state(void **state)
 {
 	(void)state;
@@ -674,6 +695,7 @@ int main(void)
 		cmocka_unit_test(random_deltas_equal_a_full_state),
 		cmocka_unit_test(a_resync_in_parts_replaces_everything),
 		cmocka_unit_test(a_state_that_arrives_in_parts_is_shown_whole),
+		cmocka_unit_test(a_state_that_never_ends_is_shown_after_a_while),
 		cmocka_unit_test(a_keyframe_and_ranges_carry_the_state),
 		cmocka_unit_test(malformed_records_change_nothing),
 		cmocka_unit_test(deltas_without_a_state_ask_for_one),
