@@ -340,7 +340,8 @@ static void draw_grid(struct mv_app *a, struct map *p, struct mv_rect r)
 	p->area = r;
 	int cols = choose_cells(p, a->model, r.rows, r.cols);
 
-	mv_grid_layout(&p->grid, a->model, r.rows, cols, p->per_cell, p->hilbert);
+	if (!mv_grid_layout(&p->grid, a->model, r.rows, cols, p->per_cell, p->hilbert))
+		return;
 	if (p->at >= p->grid.frames)
 		p->at = p->grid.frames - 1;
 	p->at = p->at / p->grid.per_cell * p->grid.per_cell;
