@@ -165,6 +165,11 @@ vm_start() {
 		die "QEMU did not start (its words are above)"
 	}
 	ln -sfn "$vm_name" "$BUILD/run/last"
+	# Where an installed memviz, outside of the tree, finds the kernel that was started last.
+	if [ -d "${XDG_RUNTIME_DIR:-/nonexistent}" ]; then
+		mkdir -p "$XDG_RUNTIME_DIR/vitrine" &&
+			echo "$PWD/$vm_path/inspect.sock" >"$XDG_RUNTIME_DIR/vitrine/last" || :
+	fi
 }
 
 # Waits until the console says ready; 0 when it did, 1 when the kernel ended or the seconds passed.
