@@ -162,6 +162,7 @@ vm_start() {
 			$vm_virtio "$@" 2>qemu.log
 	) || {
 		sed 's/^/  /' "$vm_path/qemu.log" >&2
+		[ "$vm_accel" != kvm ] || die "KVM does not work here (QEMU's words are above); use --accel tcg"
 		die "QEMU did not start (its words are above)"
 	}
 	ln -sfn "$vm_name" "$BUILD/run/last"
@@ -182,6 +183,15 @@ vm_wait_ready() {
 		vm_tries=$((vm_tries - 1))
 	done
 	return 1
+}
+
+# Ends the script because the kernel was silent for too long; what it said goes first.
+vm_not_ready() {
+	tail -n 20 "$(vm_dir)/console.log" >&2 2>/dev/null || :
+	if [ "$vm_accel" = kvm ] && [ ! -s "$(vm_dir)/console.log" ]; then
+		die "--accel kvm: the machine does not run under KVM here; use --accel tcg"
+	fi
+	die "the kernel did not become ready (its last words are above; all of them: $(vm_dir)/console.log)"
 }
 
 vm_stop() {
