@@ -59,7 +59,9 @@ $(field .total stat)" ]
 	sleep 3
 	for hz in 1 3 20; do
 		run memviz diff "$DIR/$hz.rec" "$DIR/10.rec"
-		[[ $output == "no difference"* ]] || { echo "$hz: $output"; false; }
+		# The figures of spaces are asked for, not watched: a recording may end before the answer.
+		rest=$(echo "$output" | grep -vE '^(no difference|part  |spaces  )' || :)
+		[ -z "$rest" ] || { echo "$hz: $output"; false; }
 	done
 }
 
