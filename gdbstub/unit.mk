@@ -31,7 +31,7 @@ gdbstub-mock.srcs   := gdbstub/test/mock_server.c $(gdbstub.mock)
 
 $(BUILD)/gdbstub-program.elf: gdbstub/test/program.S
 	$(call say,LD,$@)
-	$(Q)mkdir -p $(@D) && $(CC) -g -nostdlib -static -no-pie -Wl,-Ttext=0x100000 \
+	$(Q)mkdir -p $(@D) && $(CC) -g -nostdlib -static -Wl,-Ttext=0x100000 \
 		-Wl,--build-id=none $< -o $@
 $(BUILD)/gdbstub-program.bin: $(BUILD)/gdbstub-program.elf
 	$(Q)$(OBJCOPY) -O binary -j .text $< $@
