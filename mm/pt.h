@@ -137,7 +137,8 @@ void pt_fill(uint64_t *slot, unsigned n, uint64_t entry, uint64_t step);
 // --- spaces --------------------------------------------------------------------
 struct mm_space {
 	struct mm_lock lock; // entries against those who look; see the lock order
-	uint32_t claimed;    // some thread changes this space
+	uint32_t claim_next; // threads change it one by one, in the order they came:
+	uint32_t claim_now;  // the next ticket, and the one whose turn it is
 	uint32_t users;	     // threads that hold a pointer to it (under spaces.lock)
 	uint32_t active;     // CPUs that run in it (likewise; not for the kernel's)
 	uint32_t id;

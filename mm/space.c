@@ -174,17 +174,21 @@ uint32_t pt_space_of_root(uint64_t address, bool is_phys)
 	return mm_space_by_root(mm_pa(root), &id) == MM_OK ? id : MM_SPACE_NONE;
 }
 
+// In turn: who waits asleep would never find the claim free beside a thread that
+// changes all the time.
 void pt_claim(struct mm_space *space)
 {
+	uint32_t ticket;
+
 	pt_change_begin();
-	while (__atomic_exchange_n(&space->claimed, 1u, __ATOMIC_ACQUIRE))
-		while (__atomic_load_n(&space->claimed, __ATOMIC_RELAXED))
-			mm_port_relax();
+	ticket = __atomic_fetch_add(&space->claim_next, 1u, __ATOMIC_RELAXED);
+	while (__atomic_load_n(&space->claim_now, __ATOMIC_ACQUIRE) != ticket)
+		mm_port_relax();
 }
 
 void pt_unclaim(struct mm_space *space)
 {
-	__atomic_store_n(&space->claimed, 0u, __ATOMIC_RELEASE);
+	__atomic_fetch_add(&space->claim_now, 1u, __ATOMIC_RELEASE);
 	pt_change_end();
 }
 
