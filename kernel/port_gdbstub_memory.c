@@ -13,21 +13,13 @@
 #include <kernel/image.h>
 #include <kernel/ksyms.h>
 #include <kernel/log.h>
+#include <kernel/page_window.h>
 #include <kernel/paging.h>
 #include <kernel/percpu.h>
 #include <kernel/safe_access.h>
-#include <mm/pgtable.h>
-#include <mm/space.h>
 #include <string.h>
 
 #define PAGE_BYTES 4096u
-
-static bool is_ram(uint64_t physical)
-{
-	enum memmap_kind kind = memmap_at(&boot_info.memmap, physical).kind;
-
-	return kind == MEMMAP_USABLE || kind == MEMMAP_KERNEL;
-}
 
 /* Whether a mapping leads to memory: RAM, or tables of the firmware that somebody mapped. */
 static bool leads_to_memory(const struct paging_entry *leaf, uint64_t address)
@@ -40,8 +32,6 @@ static bool leads_to_memory(const struct paging_entry *leaf, uint64_t address)
 		return false;
 	return kind != MEMMAP_RESERVED || !direct;
 }
-
-typedef size_t (*copy_fn)(uintptr_t address, void *bytes, size_t len);
 
 static size_t copy_in(uintptr_t address, void *bytes, size_t len)
 {
@@ -60,7 +50,7 @@ static size_t least(uint64_t a, uint64_t b)
 
 /* ---- virtual ---- */
 
-static size_t copy_virtual(uint64_t address, uint8_t *bytes, size_t len, copy_fn copy)
+static size_t copy_virtual(uint64_t address, uint8_t *bytes, size_t len, page_window_copy_fn copy)
 {
 	size_t done = 0;
 
@@ -82,56 +72,17 @@ static size_t copy_virtual(uint64_t address, uint8_t *bytes, size_t len, copy_fn
 
 /* ---- physical ---- */
 
-/*
- * Memory outside the direct map is reached through one page of our own whose entry is turned to
- * what is wanted and back. mm/ mapped that page and knows nothing of the moment in between.
- */
 #define WINDOW_VA UINT64_C(0xffffc10000002000)
 
-static struct {
-	uint64_t *entry;
-	uint64_t home; /* as mm/ wrote it */
-} window;
-static uint8_t window_home[PAGE_BYTES] __attribute__((aligned(PAGE_BYTES)));
+static struct page_window window;
 
 void stub_window_init(void)
 {
-	struct mm_map_request request = {
-		.space = MM_SPACE_KERNEL,
-		.va = mm_va(WINDOW_VA),
-		.pa = virt_to_phys(window_home),
-		.length = PAGE_BYTES,
-		.flags = ENTRY_WRITE | (cpu_features.nx ? ENTRY_NX : 0),
-		.use4k = true,
-		.flush = true,
-	};
-	struct mm_translation at;
-
-	if (mm_map_ex(&request, NULL) != MM_OK ||
-	    mm_translate(MM_SPACE_KERNEL, request.va, &at) != MM_OK || !at.mapped ||
-	    at.levels[at.depth - 1].at.value >= paging_direct_limit()) {
+	if (!page_window_open(&window, mm_va(WINDOW_VA), true))
 		pr_warn("gdb: physical memory above the direct map cannot be reached");
-		return;
-	}
-	window.entry = direct_map(at.levels[at.depth - 1].at);
-	window.home = *window.entry;
 }
 
-static size_t copy_by_window(uint64_t physical, uint8_t *bytes, size_t len, copy_fn copy)
-{
-	if (!window.entry)
-		return 0;
-	__atomic_store_n(window.entry, (window.home & ~ENTRY_ADDRESS) | (physical & ENTRY_ADDRESS),
-			 __ATOMIC_RELEASE);
-	tlb_flush_page(WINDOW_VA);
-	size_t copied = copy(WINDOW_VA + physical % PAGE_BYTES, bytes, len);
-
-	__atomic_store_n(window.entry, window.home, __ATOMIC_RELEASE);
-	tlb_flush_page(WINDOW_VA);
-	return copied;
-}
-
-static size_t copy_physical(uint64_t physical, uint8_t *bytes, size_t len, copy_fn copy)
+static size_t copy_physical(uint64_t physical, uint8_t *bytes, size_t len, page_window_copy_fn copy)
 {
 	size_t done = 0;
 
@@ -139,12 +90,12 @@ static size_t copy_physical(uint64_t physical, uint8_t *bytes, size_t len, copy_
 		uint64_t at = physical + done;
 		size_t step = least(len - done, PAGE_BYTES - at % PAGE_BYTES), copied;
 
-		if (!is_ram(at))
+		if (!memmap_is_ram(&boot_info.memmap, at))
 			break;
 		if (at < paging_direct_limit())
 			copied = copy((uintptr_t)direct_map((paddr_t){at}), bytes + done, step);
 		else
-			copied = copy_by_window(at, bytes + done, step, copy);
+			copied = page_window_copy(&window, mm_pa(at), bytes + done, step, copy);
 		done += copied;
 		if (copied < step)
 			break;

@@ -8,6 +8,7 @@
 #include <kernel/image.h>
 #include <kernel/ksyms.h>
 #include <kernel/log.h>
+#include <kernel/page_window.h>
 #include <kernel/paging.h>
 #include <kernel/panic.h>
 #include <kernel/params.h>
@@ -143,71 +144,28 @@ uint64_t inspect_entry_flags(uint32_t rights)
 
 /* ---- reading memory ---- */
 
-/*
- * Memory outside the direct map is read through one page of our own whose entry we turn to what is
- * wanted and back. mm/ mapped that page and knows nothing of the moment in between; only the
- * inspector's thread, or the panic that took its place, comes here, so there is one reader.
- */
-static struct {
-	uint64_t *entry;
-	uint64_t home; /* the entry as mm/ wrote it */
-} peek;
-static uint8_t peek_home[PAGE_BYTES] __attribute__((aligned(PAGE_BYTES)));
+static struct page_window peek;
 
 void inspect_peek_init(void)
 {
-	struct mm_map_request request = {
-		.space = MM_SPACE_KERNEL,
-		.va = mm_va(REMOTE_WINDOW_BASE + REMOTE_WINDOW_BYTES),
-		.pa = virt_to_phys(peek_home),
-		.length = PAGE_BYTES,
-		.flags = cpu_features.nx ? ENTRY_NX : 0,
-		.use4k = true,
-		.flush = true,
-	};
-	struct mm_translation at;
-
-	if (mm_map_ex(&request, NULL) != MM_OK ||
-	    mm_translate(MM_SPACE_KERNEL, request.va, &at) != MM_OK || !at.mapped ||
-	    at.levels[at.depth - 1].at.value >= paging_direct_limit()) {
+	if (!page_window_open(&peek, mm_va(REMOTE_WINDOW_BASE + REMOTE_WINDOW_BYTES), false))
 		pr_warn("inspect: memory above the direct map cannot be read");
-		return;
-	}
-	peek.entry = direct_map(at.levels[at.depth - 1].at);
-	peek.home = *peek.entry;
 }
 
-static bool is_ram(uint64_t pa)
+static size_t copy_in(uintptr_t address, void *bytes, size_t len)
 {
-	enum memmap_kind kind = memmap_at(&boot_info.memmap, pa).kind;
-
-	return kind == MEMMAP_USABLE || kind == MEMMAP_KERNEL;
-}
-
-static bool read_by_peeking(uint64_t pa, void *buf, size_t len)
-{
-	uintptr_t va = REMOTE_WINDOW_BASE + REMOTE_WINDOW_BYTES;
-	bool good;
-
-	if (!peek.entry)
-		return false;
-	__atomic_store_n(peek.entry, (peek.home & ~ENTRY_ADDRESS) | (pa & ENTRY_ADDRESS),
-			 __ATOMIC_RELEASE);
-	tlb_flush_page(va);
-	good = safe_read(buf, va + pa % PAGE_BYTES, len) == len;
-	__atomic_store_n(peek.entry, peek.home, __ATOMIC_RELEASE);
-	tlb_flush_page(va);
-	return good;
+	return safe_read(bytes, address, len);
 }
 
 /* len does not pass the end of pa's page. */
 static bool read_physical(uint64_t pa, void *buf, size_t len)
 {
-	if (!is_ram(pa) || !is_ram(pa + len - 1))
+	if (!memmap_is_ram(&boot_info.memmap, pa) ||
+	    !memmap_is_ram(&boot_info.memmap, pa + len - 1))
 		return false;
 	if (pa < paging_direct_limit())
-		return safe_read(buf, (uintptr_t)direct_map(mm_pa(pa)), len) == len;
-	return read_by_peeking(pa, buf, len);
+		return copy_in((uintptr_t)direct_map(mm_pa(pa)), buf, len) == len;
+	return page_window_copy(&peek, mm_pa(pa), buf, len, copy_in) == len;
 }
 
 /* INSP_OK with the physical address behind `addr`. */

@@ -9,6 +9,7 @@ kernel.SRCS += kernel/boot/entry.S kernel/boot/parse.c kernel/boot/boot_info.c k
 kernel.SRCS += kernel/core/memmap.c
 kernel.SRCS += kernel/x86/cpu.c kernel/x86/percpu.c kernel/x86/gdt.c kernel/x86/trap_entry.S \
 	kernel/x86/traps.c kernel/x86/explain.c kernel/x86/dump.c kernel/x86/paging.c \
+	kernel/x86/page_window.c \
 	kernel/x86/stacks.c kernel/x86/access.S kernel/x86/safe_access.c kernel/x86/patch.c \
 	kernel/x86/weaken.c kernel/x86/canary.c kernel/x86/switch.S kernel/x86/context.c kernel/x86/acpi.c \
 	kernel/x86/acpi_parse.c kernel/x86/lapic.c kernel/x86/ioapic.c kernel/x86/pic.c \

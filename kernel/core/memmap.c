@@ -42,6 +42,13 @@ struct memmap_region memmap_at(const struct memmap *map, uint64_t address)
 	return hole;
 }
 
+bool memmap_is_ram(const struct memmap *map, uint64_t address)
+{
+	enum memmap_kind kind = memmap_at(map, address).kind;
+
+	return kind == MEMMAP_USABLE || kind == MEMMAP_KERNEL;
+}
+
 static void open_gap(struct memmap *map, size_t at, size_t slots)
 {
 	memmove(&map->regions[at + slots], &map->regions[at],

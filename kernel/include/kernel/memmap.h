@@ -61,6 +61,9 @@ void memmap_limit(struct memmap *map, uint64_t limit);
  */
 struct memmap_region memmap_at(const struct memmap *map, uint64_t address);
 
+/* True when there is RAM at `address`: usable, or the kernel's. */
+bool memmap_is_ram(const struct memmap *map, uint64_t address);
+
 /* Bytes of a kind below `limit` (UINT64_MAX: all of it; holes then count up to there). */
 uint64_t memmap_bytes(const struct memmap *map, enum memmap_kind kind, uint64_t limit);
 
