@@ -21,6 +21,7 @@
 #include <kernel/ports.h>
 #include <kernel/thread.h>
 #include <kernel/uart.h>
+#include <mm/space.h>
 #include <string.h>
 
 #define RS	0x1e
@@ -273,14 +274,13 @@ static bool monitor_help(struct gdbstub *stub)
 }
 
 /*
- * Requests that change something need the allocators in order. Code that was stopped with
- * interrupts on holds none of their locks, like code that an interrupt hits.
+ * Requests that change something need the memory manager in order. Code that was stopped with
+ * interrupts on holds none of the allocators' locks, like code that an interrupt hits; but it may
+ * be changing page tables.
  */
-static enum insp_access monitor_access(void)
+static bool memory_is_quiet(void)
 {
-	bool quiet = (self.frame->rflags & RFLAGS_IF) && !panic_in_progress();
-
-	return quiet ? INSP_ACCESS_FULL : INSP_ACCESS_READ;
+	return (self.frame->rflags & RFLAGS_IF) && !panic_in_progress() && !mm_space_changing();
 }
 
 bool gdbstub_port_monitor(void *target, struct gdbstub *stub, const char *command)
@@ -297,11 +297,18 @@ bool gdbstub_port_monitor(void *target, struct gdbstub *stub, const char *comman
 		print(stub, "no inspector is running (inspect=off, or no line for it)\n");
 		return false;
 	}
-	bool good = insp_call_text(insp, command, strlen(command), monitor_access(), answer,
+	bool quiet = memory_is_quiet();
+	bool good = insp_call_text(insp, command, strlen(command),
+				   quiet ? INSP_ACCESS_FULL : INSP_ACCESS_READ, answer,
 				   sizeof(answer), &len);
 
 	gdbstub_print(stub, answer, len);
 	print(stub, "\n");
+	if (!good && !quiet)
+		print(stub,
+		      "(The kernel stands still where it may be inside the memory manager: only "
+		      "requests that\nread are answered here. To change something, let it go on "
+		      "and stop it elsewhere.)\n");
 	return good;
 }
 

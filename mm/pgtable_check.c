@@ -195,7 +195,7 @@ static uint64_t live_mix(void)
 
 void mm_check_tables(mm_checker_t *checker)
 {
-	bool quiet = !__atomic_load_n(&mm_spaces.changing, __ATOMIC_ACQUIRE);
+	bool quiet = !mm_space_changing();
 	uint64_t before = mm_generation(), reached = reserve_mix(), live;
 	struct mm_space *space;
 
@@ -204,7 +204,7 @@ void mm_check_tables(mm_checker_t *checker)
 		pt_space_put(space);
 	}
 	live = live_mix();
-	quiet &= !__atomic_load_n(&mm_spaces.changing, __ATOMIC_ACQUIRE);
+	quiet &= !mm_space_changing();
 	if (quiet && before == mm_generation() && reached != live)
 		mm_check_fault(checker, "a table that no space reaches, or that two reach", reached,
 			       live);

@@ -174,6 +174,11 @@ uint32_t pt_space_of_root(uint64_t address, bool is_phys)
 	return mm_space_by_root(mm_pa(root), &id) == MM_OK ? id : MM_SPACE_NONE;
 }
 
+bool mm_space_changing(void)
+{
+	return __atomic_load_n(&mm_spaces.changing, __ATOMIC_ACQUIRE);
+}
+
 // In turn: who waits asleep would never find the claim free beside a thread that
 // changes all the time.
 void pt_claim(struct mm_space *space)

@@ -672,6 +672,8 @@ def object_result(kernel, va):
         if code_name(note[0]):
             result["symbol"] = code_name(note[0])
         result["age_us"] = max(now_us() - note[1], 0)
+    elif kind == "image" and code_name(va):
+        result["symbol"] = code_name(va)
     result["gen"] = kernel.generation()
     return result
 
@@ -990,6 +992,8 @@ class ObjectCommand(MMCommand):
         if "site" in result:
             print("allocated by %s %s, %d us ago" % (result["site"], result.get("symbol", ""),
                                                      result["age_us"]))
+        elif "symbol" in result:
+            print("in %s" % result["symbol"])
 
 
 class Spaces(MMCommand):

@@ -174,7 +174,25 @@ static int check_allowed(struct insp_call *call)
 				 m->name);
 	if (m->flags & INSP_MF_LINK && !call->link)
 		return insp_fail(call, INSP_E_REQUEST, "%s needs a link of its own", m->name);
+	if (call->insp->changing && m->flags & INSP_MF_CHANGES)
+		return insp_fail(call, INSP_E_BUSY,
+				 "%s: the kernel was stopped inside another request that changes "
+				 "something; let it go on and stop it again",
+				 m->name);
 	return 0;
+}
+
+/* insp_call_text() may come in between, from a debugger that stopped the thread right here. */
+static int run_handler(struct insp_call *call)
+{
+	bool changes = call->method->flags & INSP_MF_CHANGES;
+
+	if (changes)
+		call->insp->changing = true;
+	int code = call->method->handler(call);
+	if (changes)
+		call->insp->changing = false;
+	return code;
 }
 
 int insp_call_method(struct insp_call *call, const struct insp_token *name,
@@ -192,7 +210,7 @@ int insp_call_method(struct insp_call *call, const struct insp_token *name,
 	if (!code)
 		code = insp_check_params(call, params);
 	if (!code)
-		code = m->handler(call);
+		code = run_handler(call);
 	if (!code && call->w->full)
 		code = insp_fail(call, INSP_E_INTERNAL, "the answer does not fit a record");
 	return code;

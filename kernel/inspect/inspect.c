@@ -159,6 +159,7 @@ void insp_panicked(struct insp *insp)
 {
 	insp->panicked = true;
 	insp->deferred_set = false;
+	insp->changing = false;
 	for (uint32_t i = 0; i < insp->links; i++) {
 		struct insp_link *link = insp->link[i];
 		/* The thread may have been anywhere. A record that the line has in part is still

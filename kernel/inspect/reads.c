@@ -104,6 +104,7 @@ int insp_do_object(struct insp_call *call)
 		return insp_fail_status(call, status, "mm.object");
 	call->gen = gens.all;
 	object.addr = call->arg[0].u;
+	object.named = object.kind == INSP_OBJECT_IMAGE ? object.addr : object.site;
 	insp_put_fields(call, call->method->result, &object);
 	return 0;
 }

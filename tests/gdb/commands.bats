@@ -38,6 +38,7 @@ setup() {
 		         ('mm rmap 0x1000000 8192', 'mm.rmap 0x1000000 8192'),
 		         ('mm object %d' % percpu, 'mm.object %#x' % percpu),
 		         ('mm object 0x1000', 'mm.object 0x1000'),
+		         ('mm object &kfree', 'mm.object %#x' % int(gdb.parse_and_eval('(unsigned long)&kfree'))),
 		         ('mm check', 'mm.check'), ('mm sites', 'trace.sites'), ('mm log', 'sys.log')]
 		for mine, theirs in pairs:
 		    a, b = ask(mine + ' -json'), ask('monitor ' + theirs)
@@ -50,7 +51,7 @@ setup() {
 		print('same' if a == b else 'DIFFERENT', 'object with its site')
 	END
 	gdb_on gdb.sock -ex "source $BATS_TEST_TMPDIR/compare.py"
-	[ "$(grep -c '^same' <<<"$output")" -eq 20 ]
+	[ "$(grep -c '^same' <<<"$output")" -eq 21 ]
 }
 
 @test "for people: every command shows something, wrong use is one clear line" {

@@ -405,6 +405,10 @@ static void test_object(void **state)
 	r = rig_result(rig, "mm.object", "{\"addr\":\"0xffffffff80000010\"}", &record);
 	assert_string_equal(rig_str(r, "kind"), "image");
 	assert_false(json_object_object_get_ex(r, "site", NULL));
+	assert_false(json_object_object_get_ex(r, "symbol", NULL));
+	json_object_put(record);
+	r = rig_result(rig, "mm.object", "{\"addr\":\"0xffffffff80001000\"}", &record);
+	assert_string_equal(rig_str(r, "symbol"), "churn_run+0x4c");
 	json_object_put(record);
 	r = rig_result(rig, "mm.object", "{\"addr\":\"0x10\"}", &record);
 	assert_string_equal(rig_str(r, "kind"), "none");
@@ -1035,6 +1039,12 @@ static void test_call_text(void **state)
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		if (text(bad[i].line, sizeof(out), out) || !strstr(out, bad[i].why))
 			fail_msg("%s: %s", bad[i].line, out);
+	rig->insp.changing = true;
+	assert_true(text("mm.stat", sizeof(out), out));
+	assert_false(text("mm.kmalloc 32", sizeof(out), out));
+	assert_non_null(strstr(out, "stopped inside another request"));
+	rig->insp.changing = false;
+	assert_true(text("mm.kmalloc 32", sizeof(out), out));
 	static char long_line[2000];
 	memset(long_line, 'a', sizeof(long_line) - 1);
 	memcpy(long_line, "mm.object ", 10);

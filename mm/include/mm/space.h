@@ -60,6 +60,11 @@ uint32_t mm_space_current(void);
 // The space with this root table. MM_OK or MM_ERR_ROOT.
 enum mm_status mm_space_by_root(paddr_t root, uint32_t *id);
 
+// True while some thread is inside a call that changes page tables or spaces, with
+// its interrupts on or off: a debugger that stopped it there must not make such a
+// call itself, for it would wait for that thread. Any context.
+bool mm_space_changing(void);
+
 // MM_OK, MM_ERR_SPACE; id may be MM_SPACE_CURRENT.
 enum mm_status mm_space_info(uint32_t id, struct mm_space_info *out);
 

@@ -117,7 +117,8 @@ void insp_event(struct insp *insp, enum insp_event_op op, uint64_t addr, uint64_
  * Writes the result object, or the error object {"code","message","data"?}, as JSON text without a
  * terminator, into out (cap >= 512); *len is its length. Lists are cut to a page that fits; go on
  * with cursor=NEXT. True when it is a result. Runs at `access`. watch.* and hello are refused.
- * Callable while insp_poll() is interrupted; not while insp_call_text() itself runs.
+ * Callable while insp_poll() is interrupted, where a request that changes something is then refused
+ * as busy if another such was interrupted; not while insp_call_text() itself runs.
  */
 bool insp_call_text(struct insp *insp, const char *line, size_t line_len, enum insp_access access,
 		    char *out, size_t cap, size_t *len);

@@ -172,6 +172,7 @@ struct insp_object {
 	bool used;	   /* false: a free object or frame */
 	uint64_t site;	   /* INSP_NONE when not known */
 	uint64_t birth_us; /* INSP_NONE when not known */
+	uint64_t named;	   /* not the port's: the code address that the answer names */
 };
 struct insp_space {
 	uint32_t id;

@@ -171,6 +171,7 @@ struct insp {
 	uint32_t listen; /* mask of insp_event_op that somebody wants */
 	uint32_t traced; /* of these, what trace.start asked for */
 	bool tracing, panicked;
+	bool changing; /* inside the handler of a method that changes something */
 
 	uint64_t *owned;
 	uint32_t owned_slots, owned_limit, owned_count;
