@@ -4,7 +4,7 @@
  * The debugger's Z packets only fill the tables (after a trial write, so that it hears at once of
  * an address that cannot take one). They enter the machine when it resumes and leave it when it
  * stops, so stopped memory is always the program's own, and nothing is left when the debugger is
- * not there to take it out.
+ * not there to take it out. The tables outlive a debugger that was lost, until a new one begins.
  *
  * Debug registers watch 1, 2, 4 or 8 aligned bytes each; any other range is made of such pieces.
  * x86 cannot watch reads alone: a read watchpoint also sees writes, and GDB sorts those out by

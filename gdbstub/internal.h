@@ -99,6 +99,8 @@ extern const struct packet_row memory_packets[], register_packets[], run_packets
 /* Acts on what link_byte() found. True: the target is to resume. */
 bool packet_handle(struct gdbstub *stub, enum link_event event);
 void session_reset(struct gdbstub *stub);
+/* Whether the packet in stub->rx is for us: anything in a session, else what begins one. */
+bool packet_enters(const struct gdbstub *stub);
 
 /* ---- stop.c ---- */
 
@@ -113,6 +115,8 @@ enum stop_reason {
 	REASON_EXCEPTION,
 };
 void stop_write_reply(struct gdbstub *stub, uint64_t thread_id);
+/* Sends that of the stopped thread, unasked: the end of a resume. */
+void stop_send_reply(struct gdbstub *stub);
 /* True: the target must run now. False: the step was emulated whole and its end is reported. */
 bool stop_resume(struct gdbstub *stub);
 

@@ -131,8 +131,8 @@ static enum reply handle_write_binary(struct gdbstub *stub, struct cut *args)
 
 static bool gave_up(struct gdbstub *stub)
 {
-	int byte = gdbstub_port_read_byte(stub->target, false);
-	if (byte == GDBSTUB_LINE_LOST)
+	int byte = gdbstub_port_read_byte(stub->target, 0);
+	if (byte < 0)
 		return false;
 	/* A '+' may be the late acknowledgement of the reply before. */
 	if (byte == '+')

@@ -11,26 +11,46 @@ static const struct packet_row *const tables[] = {
 	breakpoint_packets, query_packets,    NULL,
 };
 
+static bool packet_is(const struct gdbstub *stub, const char *word, bool whole)
+{
+	uint8_t *body = (uint8_t *)(uintptr_t)stub->rx;
+	struct cut cut = {body, body + stub->rx_len};
+	return cut_word(&cut, word) && !(whole && cut_left(&cut));
+}
+
+/* What clients send first. Anything else that looks like a packet while nobody is attached came by
+ * chance, on a line that is shared, or is the rest of a session with a machine that is no more. */
+bool packet_enters(const struct gdbstub *stub)
+{
+	return stub->attached || stub->kept || packet_is(stub, "qSupported", false) ||
+	       packet_is(stub, "QStartNoAckMode", true) || packet_is(stub, "?", true) ||
+	       packet_is(stub, "!", true) || packet_is(stub, "vCont?", true) ||
+	       packet_is(stub, "Hg", false) || packet_is(stub, "Hc", false);
+}
+
 /* Clients that are gone leave their session behind. The first packets of a new one tell: no
- * client sends either of these twice. */
+ * client sends either of these twice, and none that was only slow to answer sends one again. */
 static void session_notice_new(struct gdbstub *stub)
 {
-	struct cut cut = {stub->rx, stub->rx + stub->rx_len};
-	if ((stub->supported_seen && cut_word(&cut, "qSupported")) ||
-	    (stub->no_ack && cut_word(&cut, "QStartNoAckMode")))
+	bool supported = packet_is(stub, "qSupported", false);
+	bool no_ack = packet_is(stub, "QStartNoAckMode", false);
+	if ((supported && (stub->kept || stub->supported_seen)) ||
+	    (no_ack && (stub->kept || stub->no_ack)))
 		session_reset(stub);
 	stub->attached = true;
+	stub->kept = false;
 }
 
 void session_reset(struct gdbstub *stub)
 {
 	breakpoints_remove(stub);
 	breakpoints_clear(stub);
-	stub->attached = stub->no_ack = stub->supported_seen = stub->extended = false;
+	stub->attached = stub->kept = false;
+	stub->no_ack = stub->supported_seen = stub->extended = false;
 	stub->physical_memory = stub->binary_upload = stub->plain_x = false;
 	stub->error_text = stub->error_strings = stub->thread_suffix = false;
 	stub->threads_in_stop_reply = stub->swbreak = stub->hwbreak = false;
-	stub->awaiting_stop = false;
+	stub->awaiting_stop = stub->unanswered = false;
 	stub->general_thread = stub->continue_thread = THREAD_ANY;
 }
 
@@ -88,9 +108,7 @@ static bool resume_or_report(struct gdbstub *stub)
 	if (stop_resume(stub))
 		return true;
 	stub->awaiting_stop = false;
-	reply_begin(stub);
-	stop_write_reply(stub, stub->event.thread_id);
-	reply_send(stub);
+	stop_send_reply(stub);
 	return false;
 }
 

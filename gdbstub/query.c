@@ -243,8 +243,8 @@ static enum reply handle_region_info(struct gdbstub *stub, struct cut *args)
 static void await_acknowledgement(struct gdbstub *stub)
 {
 	while (!stub->no_ack) {
-		int byte = gdbstub_port_read_byte(stub->target, true);
-		if (byte == GDBSTUB_LINE_LOST || byte == '+')
+		int byte = gdbstub_port_read_byte(stub->target, GDBSTUB_FOREVER);
+		if (byte < 0 || byte == '+')
 			return;
 		if (byte == '-')
 			link_resend(stub);

@@ -34,10 +34,11 @@ static const uint8_t vector_signal[32] = {
 	[18] = SIGNAL_ABRT, [19] = SIGNAL_FPE,	[21] = SIGNAL_SEGV,
 };
 
-void gdbstub_init(struct gdbstub *stub, void *target)
+void gdbstub_init(struct gdbstub *stub, void *target, uint32_t answer_ms)
 {
 	memset(stub, 0, sizeof *stub);
 	stub->target = target;
+	stub->answer_ms = answer_ms;
 }
 
 bool gdbstub_attached(const struct gdbstub *stub)
@@ -45,11 +46,13 @@ bool gdbstub_attached(const struct gdbstub *stub)
 	return stub->attached;
 }
 
-void gdbstub_forget(struct gdbstub *stub)
+void gdbstub_lose(struct gdbstub *stub)
 {
 	if (stub->step.active)
 		step_finish(stub, false);
-	session_reset(stub);
+	breakpoints_remove(stub);
+	stub->kept |= stub->attached;
+	stub->attached = stub->awaiting_stop = stub->unanswered = false;
 	stub->line_state = GDBSTUB_LINE_IDLE;
 	stub->packet_ready = false;
 	stub->tx_len = 0;
@@ -61,8 +64,8 @@ bool gdbstub_rx_byte(struct gdbstub *stub, uint8_t byte)
 		return true;
 	switch (link_byte(stub, byte)) {
 	case LINK_PACKET:
-		stub->packet_ready = true;
-		return true;
+		stub->packet_ready = packet_enters(stub);
+		return stub->packet_ready;
 	case LINK_INTERRUPT:
 		return stub->attached;
 	case LINK_BAD:
@@ -252,13 +255,20 @@ void stop_write_reply(struct gdbstub *stub, uint64_t thread_id)
 		write_lldb_part(stub);
 }
 
+void stop_send_reply(struct gdbstub *stub)
+{
+	reply_begin(stub);
+	stop_write_reply(stub, stub->event.thread_id);
+	reply_send(stub);
+	stub->unanswered = true;
+}
+
 /* ---- going on ---- */
 
 static bool interrupted(struct gdbstub *stub)
 {
 	int byte;
-	while (!stub->packet_ready &&
-	       (byte = gdbstub_port_read_byte(stub->target, false)) != GDBSTUB_LINE_LOST) {
+	while (!stub->packet_ready && (byte = gdbstub_port_read_byte(stub->target, 0)) >= 0) {
 		enum link_event event = link_byte(stub, (uint8_t)byte);
 		if (event == LINK_INTERRUPT)
 			return true;
@@ -299,7 +309,8 @@ bool stop_resume(struct gdbstub *stub)
 			return false;
 		}
 	}
-	breakpoints_insert(stub);
+	if (stub->attached)
+		breakpoints_insert(stub);
 	registers_forget(stub);
 	stub->stopped = false;
 	return true;
@@ -335,11 +346,21 @@ static void announce(struct gdbstub *stub)
 	stub->awaiting_stop = false;
 	stub->general_thread = stub->event.thread_id;
 	stub->continue_thread = THREAD_ANY;
-	if (!owed)
-		return;
-	reply_begin(stub);
-	stop_write_reply(stub, stub->event.thread_id);
-	reply_send(stub);
+	if (owed)
+		stop_send_reply(stub);
+}
+
+/* The target does without its debugger; what it would do with a fault, it does. */
+static void go_on_alone(struct gdbstub *stub)
+{
+	gdbstub_lose(stub);
+	stub->step.thread_id = 0;
+	stub->resume = (struct gdbstub_resume){
+		.deliver = stub->event.cause == GDBSTUB_CAUSE_FAULT,
+		.others_run = true,
+		.abandoned = true,
+	};
+	stop_resume(stub);
 }
 
 static void serve(struct gdbstub *stub)
@@ -347,15 +368,15 @@ static void serve(struct gdbstub *stub)
 	for (;;) {
 		enum link_event event = LINK_PACKET;
 		if (!stub->packet_ready) {
-			int byte = gdbstub_port_read_byte(stub->target, true);
-			if (byte == GDBSTUB_LINE_LOST) {
-				gdbstub_forget(stub);
-				stub->step.thread_id = 0;
-				stop_resume(stub);
+			int byte = gdbstub_port_read_byte(
+				stub->target, stub->unanswered ? stub->answer_ms : GDBSTUB_FOREVER);
+			if (byte < 0) {
+				go_on_alone(stub);
 				return;
 			}
 			event = link_byte(stub, (uint8_t)byte);
 		}
+		stub->unanswered = false;
 		stub->packet_ready = false;
 		if (packet_handle(stub, event))
 			return;
@@ -394,6 +415,8 @@ const char *gdbstub_check(const struct gdbstub *stub)
 		return "a step is under way while stopped, or of no thread";
 	if (stub->awaiting_stop && !stub->attached)
 		return "a stop reply is owed to nobody";
+	if (stub->kept && stub->attached)
+		return "a debugger is attached and lost";
 	if (stub->regs_valid && !stub->stopped)
 		return "registers are remembered of a running target";
 	return breakpoints_check(stub);

@@ -20,6 +20,7 @@
 #include <kernel/percpu.h>
 #include <kernel/ports.h>
 #include <kernel/thread.h>
+#include <kernel/time.h>
 #include <kernel/uart.h>
 #include <mm/space.h>
 #include <string.h>
@@ -39,6 +40,20 @@ static uint64_t current_thread_id(void)
 	return thread ? thread_id(thread) : 1;
 }
 
+/* The stopped code may hold the log's lock: the word waits for the end of an interrupt, which hits
+ * nobody who does. */
+static void note_loss(void)
+{
+	self.lost = true;
+	trap_request_debugger();
+}
+
+static void tell_loss(void)
+{
+	self.lost = false;
+	pr_warn("gdb: the debugger is gone; its breakpoints are out of memory, the kernel goes on");
+}
+
 /* True: go on; false: the kernel's own handling of the fault shall happen. */
 static bool stop(struct trap_frame *frame, const struct gdbstub_event *why)
 {
@@ -52,6 +67,8 @@ static bool stop(struct trap_frame *frame, const struct gdbstub_event *why)
 	struct gdbstub_resume resume = gdbstub_stopped(&self.stub, &event);
 
 	self.active = false;
+	if (resume.abandoned)
+		note_loss();
 	return !resume.deliver;
 }
 
@@ -103,6 +120,8 @@ static bool on_request(struct trap_frame *frame)
 {
 	static const struct gdbstub_event request = {.cause = GDBSTUB_CAUSE_REQUEST};
 
+	if (self.lost && !self.active)
+		tell_loss();
 	if (self.stop_wanted && !self.active)
 		stop(frame, &request);
 	return true;
@@ -157,17 +176,35 @@ static bool on_byte(uint8_t byte, void *context)
 
 /* ---- the line while it is stopped ---- */
 
-int gdbstub_port_read_byte(void *target, bool wait)
+/* A modem line that was on is off: the cable is out, or the other side has closed its port. */
+static bool hung_up(void)
 {
+	bool before = self.carrier;
+
+	self.carrier = uart_carrier(self.uart);
+	return before && !self.carrier;
+}
+
+int gdbstub_port_read_byte(void *target, uint32_t wait_ms)
+{
+	uint64_t start_us = wait_ms ? time_now_us() : 0;
+
 	(void)target;
 	for (;;) {
 		int byte = uart_getc_polled(self.uart);
 
 		if (byte >= 0 && is_ours((uint8_t)byte))
 			return byte;
-		if (byte < 0 && !wait)
+		if (byte >= 0)
+			continue;
+		if (!wait_ms)
+			return GDBSTUB_LINE_SILENT;
+		if (hung_up())
 			return GDBSTUB_LINE_LOST;
-		for (int i = 0; byte < 0 && i < BREATHS; i++)
+		if (wait_ms != GDBSTUB_FOREVER &&
+		    time_now_us() - start_us >= wait_ms * UINT64_C(1000))
+			return GDBSTUB_LINE_SILENT;
+		for (int i = 0; i < BREATHS; i++)
 			cpu_relax();
 	}
 }
@@ -210,6 +247,8 @@ static void panic_enter(const struct trap_frame *frame, const char *message, voi
 		self.panic_frame = *frame;
 	if (gdbstub_attached(&self.stub))
 		stop_for_panic();
+	if (self.lost)
+		tell_loss();
 }
 
 static void panic_poll(void *context)
@@ -333,7 +372,8 @@ void port_gdbstub_init(void)
 		pr_warn("gdb: no COM%u, no stub", self.uart + 1);
 		return;
 	}
-	gdbstub_init(&self.stub, &self);
+	gdbstub_init(&self.stub, &self,
+		     kernel_params.gdblost ? kernel_params.gdblost * 1000 : GDBSTUB_FOREVER);
 	stub_window_init();
 	self.ready = true;
 	uart_set_receive_hook(self.uart, on_byte, NULL);

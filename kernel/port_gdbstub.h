@@ -21,6 +21,8 @@ struct stub_target {
 	bool stop_wanted; /* the line asked for a stop; the next way out of its interrupt makes it
 			   */
 	bool in_record;	  /* mux: within a record of the inspector's */
+	bool carrier;	  /* at the last look a modem line spoke of another side */
+	bool lost;	  /* the debugger is gone and the log does not say so yet */
 
 	/* the stop */
 	bool active;

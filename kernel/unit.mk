@@ -153,6 +153,7 @@ kernel-workload.srcs := kernel/workload/test/test_workload.c $(workload.programs
 kernel-workload.libs := -lcmocka
 
 TAP_TESTS += kernel/core/test/crash.bats kernel/core/test/panic.bats kernel/drivers/test/virtio.bats kernel/drivers/test/uart.bats
+TAP_TESTS += kernel/workload/test/sites.bats
 
 PROGS += kernel-boot-parse
 kernel-boot-parse.kind := test

@@ -177,7 +177,7 @@ vm_start() {
 vm_wait_ready() {
 	vm_tries=$(($1 * 20))
 	while [ "$vm_tries" -gt 0 ]; do
-		! grep -q 'ready' "$(vm_dir)/console.log" 2>/dev/null || return 0
+		! grep -q ' ready: ' "$(vm_dir)/console.log" 2>/dev/null || return 0
 		vm_alive || return 1
 		sleep 0.05
 		vm_tries=$((vm_tries - 1))

@@ -29,6 +29,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct session session;
 	session_open(&session);
+	/* Some debuggers vanish at the end, or before a stop that comes late. */
+	session.mock.quiet_end = size % 2 == 1;
 	play_lines(&session, data, size);
 	session_packet(&session, "?");
 	session_packet(&session, "?");

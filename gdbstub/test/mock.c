@@ -153,12 +153,13 @@ void gdbstub_port_set_debug_registers(void *target, const struct gdbstub_debug_r
 
 static int scripted_byte(struct mock *mock)
 {
-	return mock->input_at < mock->input_len ? mock->input[mock->input_at++] : GDBSTUB_LINE_LOST;
+	return mock->input_at < mock->input_len ? mock->input[mock->input_at++]
+						: GDBSTUB_LINE_SILENT;
 }
 
-static int line_byte(struct mock *mock, bool wait)
+static int line_byte(struct mock *mock, uint32_t wait_ms)
 {
-	return mock->next_byte ? mock->next_byte(mock, wait) : scripted_byte(mock);
+	return mock->next_byte ? mock->next_byte(mock, wait_ms) : scripted_byte(mock);
 }
 
 static void check(struct mock *mock)
@@ -168,20 +169,26 @@ static void check(struct mock *mock)
 		mock->broken = broken;
 }
 
-int gdbstub_port_read_byte(void *target, bool wait)
+int gdbstub_port_read_byte(void *target, uint32_t wait_ms)
 {
 	struct mock *mock = target;
-	if (wait)
+	if (wait_ms)
 		check(mock);
 	/* A script's bytes are for the moments when the stub waits, or for one that runs too long.
 	 */
-	if (wait)
+	if (wait_ms)
 		mock->run_start = mock->instructions;
 	else if (!mock->next_byte && mock->instructions - mock->run_start <= MOCK_PATIENCE)
-		return GDBSTUB_LINE_LOST;
-	int byte = mock->ended ? GDBSTUB_LINE_LOST : line_byte(mock, wait);
-	mock->abandoned |= wait && byte == GDBSTUB_LINE_LOST && !mock->next_byte;
-	return byte;
+		return GDBSTUB_LINE_SILENT;
+	int byte = mock->ended ? GDBSTUB_LINE_LOST : line_byte(mock, wait_ms);
+	if (mock->next_byte || byte >= 0)
+		return byte;
+	if (mock->quiet_end && wait_ms != GDBSTUB_FOREVER) {
+		mock->silence_ms += wait_ms;
+		return GDBSTUB_LINE_SILENT;
+	}
+	mock->abandoned |= wait_ms != 0;
+	return GDBSTUB_LINE_LOST;
 }
 
 void gdbstub_port_write(void *target, const void *bytes, size_t len_bytes)
@@ -430,8 +437,8 @@ static void stop(struct mock *mock, struct gdbstub_event event)
 	struct gdbstub_resume resume = gdbstub_stopped(&mock->stub, &event);
 	check(mock);
 	mock->held += !resume.others_run;
-	if (event.cause == GDBSTUB_CAUSE_FAULT &&
-	    (resume.deliver || !gdbstub_attached(&mock->stub)))
+	mock->alone += resume.abandoned;
+	if (event.cause == GDBSTUB_CAUSE_FAULT && resume.deliver)
 		mock->delivered = true;
 }
 
@@ -504,7 +511,7 @@ bool mock_run(struct mock *mock, unsigned budget)
 		bool heard = mock->next_byte ? i % 64 == 0
 					     : mock->instructions - mock->run_start > MOCK_PATIENCE;
 		if (open && heard) {
-			int byte = line_byte(mock, false);
+			int byte = line_byte(mock, 0);
 			if (byte >= 0 && gdbstub_rx_byte(&mock->stub, (uint8_t)byte))
 				mock_stop(mock, GDBSTUB_CAUSE_REQUEST);
 		}
@@ -551,7 +558,7 @@ void mock_init(struct mock *mock, const uint8_t *code, size_t len)
 	mock->blocked = registers_at(MOCK_BASE + 0x31, MOCK_STACK + 0x1000);
 	mock->blocked.groups = 0;
 	mock->blocked.gprs_known = 1u << GDBSTUB_RBX | 1u << GDBSTUB_RBP | 1u << GDBSTUB_RSP;
-	gdbstub_init(&mock->stub, mock);
+	gdbstub_init(&mock->stub, mock, GDBSTUB_ANSWER_MS);
 }
 
 void mock_free(struct mock *mock)

@@ -31,7 +31,7 @@ struct mock {
 	uint64_t dr6;
 
 	/* the line: bytes by next_byte, or from `input` when that is NULL */
-	int (*next_byte)(struct mock *mock, bool wait); /* GDBSTUB_LINE_LOST: none */
+	int (*next_byte)(struct mock *mock, uint32_t wait_ms); /* as the port's function */
 	void (*send)(struct mock *mock, const void *bytes, size_t len);
 	void *line;
 	const uint8_t *input;
@@ -44,7 +44,9 @@ struct mock {
 	 * stop: a debugger waits for the stop reply before it goes on. */
 #define MOCK_PATIENCE 20000u
 	uint64_t run_start;
-	bool abandoned; /* the script ended while the machine was stopped */
+	bool abandoned;	     /* the script ended while the machine was stopped */
+	bool quiet_end;	     /* a script that has ended is a silent line, not a lost one */
+	uint64_t silence_ms; /* waited for in vain, by the stub's own limit */
 
 	/* what happened */
 	uint64_t instructions, interrupts, entries;
@@ -56,6 +58,7 @@ struct mock {
 	bool reject_registers; /* the port refuses every register write */
 	bool complete_map;     /* regions are permanent */
 	unsigned held;	       /* resumes that kept the other CPU still */
+	unsigned alone;	       /* resumes without a debugger */
 	const char *broken;    /* first words of gdbstub_check(), or NULL */
 	uint64_t seen_rflags;  /* of the last instruction executed natively */
 };

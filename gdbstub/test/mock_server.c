@@ -5,7 +5,6 @@
  * or a signal; debuggers come and go. Says "ready" on stdout when it listens.
  */
 #include <arpa/inet.h>
-#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -54,21 +53,21 @@ static bool answer(struct line *line, int timeout_ms)
 }
 
 /* The line counts as lost when a debugger that was there has closed it. */
-static int socket_byte(struct mock *mock, bool wait)
+static int socket_byte(struct mock *mock, uint32_t wait_ms)
 {
 	struct line *line = mock->line;
 	while (line->client < 0) {
 		if (ended)
 			exit(0);
-		if (!answer(line, wait ? 200 : 0) && !wait)
-			return GDBSTUB_LINE_LOST;
+		if (!answer(line, wait_ms ? 200 : 0) && !wait_ms)
+			return GDBSTUB_LINE_SILENT;
 	}
 	if (line->at < line->len)
 		return line->buffer[line->at++];
-	ssize_t got = recv(line->client, line->buffer, sizeof line->buffer,
-			   wait ? 0 : MSG_DONTWAIT);
-	if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-		return GDBSTUB_LINE_LOST;
+	struct pollfd ready = {.fd = line->client, .events = POLLIN};
+	if (poll(&ready, 1, wait_ms == GDBSTUB_FOREVER ? -1 : (int)wait_ms) <= 0)
+		return GDBSTUB_LINE_SILENT;
+	ssize_t got = recv(line->client, line->buffer, sizeof line->buffer, 0);
 	if (got <= 0) {
 		hang_up(line);
 		return GDBSTUB_LINE_LOST;

@@ -593,10 +593,185 @@ static void forgetting_ends_a_step(void **state)
 	(void)state;
 	PLAY("vCont;r100000,100040:1"); /* never leaves its range */
 	assert_true(s.mock.stub.step.active);
-	gdbstub_forget(&s.mock.stub);
+	gdbstub_lose(&s.mock.stub);
 	assert_false(s.mock.stub.step.active);
 	assert_false(s.mock.main.rflags & 1u << 8);
 	assert_true(s.mock.main.rflags & 1u << 9);
+}
+
+/* ---- a debugger that is gone ---- */
+
+#define RUN_ON() (s.mock.run_start = s.mock.instructions, mock_run(&s.mock, 1000))
+#define BYTE(at) s.mock.ram[(at)-MOCK_BASE]
+
+/* Plays packets, the last of which resumes, and leaves what comes then without an answer. */
+static void play_and_vanish(const char *body, ...)
+{
+	va_list list;
+	session_open(&s);
+	s.mock.quiet_end = true;
+	va_start(list, body);
+	for (; body; body = va_arg(list, const char *))
+		session_packet(&s, body);
+	va_end(list);
+	session_play(&s);
+}
+#define PLAY_AND_VANISH(...) play_and_vanish(__VA_ARGS__, (const char *)NULL)
+
+static void unanswered_stop_lets_the_target_go_on(void **state)
+{
+	(void)state;
+	PLAY_AND_VANISH("qSupported:swbreak+", "Z0,10000c,1", "Z2,104000,8", "vCont;c");
+	assert_memory_equal(REPLY(s.count - 1), "T05", 3);
+	assert_int_equal(s.mock.silence_ms, GDBSTUB_ANSWER_MS);
+	assert_int_equal(s.mock.alone, 1);
+	assert_false(gdbstub_attached(&s.mock.stub));
+	assert_int_equal(BYTE(0x10000c), mock_program[0xc]);
+	assert_int_equal(s.mock.debug.dr7, 0);
+	/* It runs on, over the breakpoint, and is not held up again. */
+	uint64_t before = s.mock.instructions;
+	assert_true(RUN_ON());
+	assert_int_equal(s.mock.instructions, before + 1000);
+	assert_int_equal(s.mock.alone, 1);
+}
+
+static void any_byte_is_an_answer(void **state)
+{
+	(void)state;
+	session_open(&s);
+	s.mock.quiet_end = true;
+	session_packet(&s, "Z0,10000c,1");
+	session_packet(&s, "vCont;c");
+	session_raw(&s, "+", 1); /* the stop reply is read; then the user thinks */
+	session_play(&s);
+	assert_int_equal(s.mock.silence_ms, 0);
+	assert_true(s.mock.abandoned); /* the stub waited for ever */
+}
+
+static void user_at_the_prompt_is_waited_for(void **state)
+{
+	(void)state;
+	session_open(&s);
+	s.mock.quiet_end = true;
+	session_packet(&s, "qSupported");
+	session_packet(&s, "?");
+	session_play(&s);
+	assert_int_equal(s.mock.silence_ms, 0);
+	assert_true(s.mock.abandoned);
+}
+
+static void patience_can_be_endless(void **state)
+{
+	(void)state;
+	session_open(&s);
+	s.mock.quiet_end = true;
+	s.mock.stub.answer_ms = GDBSTUB_FOREVER;
+	session_packet(&s, "Z0,10000c,1");
+	session_packet(&s, "vCont;c");
+	session_play(&s);
+	assert_true(s.mock.abandoned);
+}
+
+static void emulated_step_without_an_answer(void **state)
+{
+	(void)state;
+	session_open(&s);
+	s.mock.quiet_end = true;
+	s.mock.main.rip = MOCK_BASE + 0x14; /* pushf: its end is reported at once */
+	session_packet(&s, "vCont;s:1");
+	session_play(&s);
+	assert_int_equal(s.mock.alone, 1);
+}
+
+static void unanswered_fault_is_the_targets_own(void **state)
+{
+	(void)state;
+	session_open(&s);
+	s.mock.quiet_end = true;
+	session_packet(&s, "P10=2900100000000000"); /* ud2 */
+	session_packet(&s, "vCont;c");
+	session_play(&s);
+	assert_memory_equal(REPLY(s.count - 1), "T04", 3);
+	assert_true(s.mock.delivered);
+	assert_false(gdbstub_attached(&s.mock.stub));
+}
+
+static void slow_debugger_goes_on_in_its_session(void **state)
+{
+	(void)state;
+	PLAY_AND_VANISH("qSupported:swbreak+", "QStartNoAckMode", "Z0,10000c,1", "vCont;c");
+	assert_int_equal(s.mock.alone, 1);
+	size_t acks = s.mock.output_len;
+	/* It wakes up, asks, and lets the target run: the breakpoint is back. */
+	session_packet(&s, "qC");
+	session_packet(&s, "vCont;c");
+	s.mock.input = s.script;
+	s.mock.input_len = s.script_len;
+	s.mock.run_start = 0;
+	for (int i = 0; s.mock.alone < 2 && i < 100; i++)
+		mock_run(&s.mock, 1000);
+	assert_memory_equal(s.mock.output + acks, "$QC1#c5", 7); /* no acknowledgements, still */
+	assert_memory_equal(s.mock.output + acks + 7, "$T05", 4);
+	assert_int_equal(s.mock.alone, 2);
+}
+
+static void next_debugger_begins_anew(void **state)
+{
+	(void)state;
+	static const char *const firsts[] = {"qSupported:swbreak+", "QStartNoAckMode"};
+	for (size_t i = 0; i < 2; i++) {
+		PLAY_AND_VANISH("qSupported:swbreak+", "QStartNoAckMode", "Z0,10000c,1", "vCont;c");
+		assert_int_equal(s.mock.stub.breakpoints_used, 1); /* as data */
+		session_packet(&s, firsts[i]);
+		s.mock.input = s.script;
+		s.mock.input_len = s.script_len;
+		s.mock.run_start = 0;
+		size_t sent = s.mock.output_len;
+		for (int n = 0; !s.mock.abandoned && n < 100; n++)
+			mock_run(&s.mock, 1000);
+		assert_int_equal(s.mock.output[sent], '+');
+		assert_int_equal(s.mock.stub.breakpoints_used, 0);
+		if (!i)
+			close_session(NULL);
+	}
+}
+
+/* ---- a line with nobody attached ---- */
+
+static bool enters(const char *body)
+{
+	bool stop = false;
+	session_close(&s);
+	session_open(&s);
+	session_packet(&s, body);
+	for (size_t i = 0; i < s.script_len; i++)
+		stop = gdbstub_rx_byte(&s.mock.stub, s.script[i]);
+	return stop;
+}
+
+static void only_a_beginning_enters_unattached(void **state)
+{
+	(void)state;
+	static const char *const beginnings[] = {"qSupported:multiprocess+;swbreak+",
+						 "qSupported",
+						 "QStartNoAckMode",
+						 "?",
+						 "!",
+						 "vCont?",
+						 "Hg0",
+						 "Hc-1"};
+	static const char *const others[] = {
+		"g", "m100000,4",	 "M100000,1:00", "k",  "R00",	      "D",
+		"c", "vCont;c",		 "??",		 "!x", "Z0,100000,1", "vKill;1",
+		"",  "QStartNoAckModes", "Hello",	 "qC", "X100000,0:"};
+	session_open(&s);
+	for (size_t i = 0; i < sizeof beginnings / sizeof *beginnings; i++)
+		assert_true(enters(beginnings[i]));
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+		assert_false(enters(others[i]));
+		assert_int_equal(s.mock.output_len, 0);
+	}
+	assert_false(gdbstub_rx_byte(&s.mock.stub, 3));
 }
 
 static void code_written_over_stays(void **state)
@@ -980,6 +1155,15 @@ int main(void)
 		T(range_step_in_two_trips),
 		T(range_step_stops_at_breakpoint),
 		T(emulated_step_stops_at_breakpoint),
+		T(unanswered_stop_lets_the_target_go_on),
+		T(any_byte_is_an_answer),
+		T(user_at_the_prompt_is_waited_for),
+		T(patience_can_be_endless),
+		T(emulated_step_without_an_answer),
+		T(unanswered_fault_is_the_targets_own),
+		T(slow_debugger_goes_on_in_its_session),
+		T(next_debugger_begins_anew),
+		T(only_a_beginning_enters_unattached),
 		T(forgetting_ends_a_step),
 		T(code_written_over_stays),
 		T(watch_pieces_are_aligned),

@@ -62,6 +62,10 @@ static const struct param table[] = {
 	{.doc = {"gdbwait", "", "",
 		 "Stop in the GDB stub before threads and workloads start, until a debugger continues."},
 	 .kind = PARAM_FLAG, .offset = AT(gdbwait)},
+	{.doc = {"gdblost", "0..3600", "5",
+		 "Seconds after which a stop that no debugger answers means that it is gone: the kernel goes "
+		 "on without breakpoints. 0: wait for ever."},
+	 .kind = PARAM_NUMBER, .offset = AT(gdblost), .max = 3600},
 	{.doc = {"selftest", "[PATTERN]", "",
 		 "Run the in-kernel tests whose names match (globs separated by commas; none: all but "
 		 "bench.*), report KTAP on the console and leave QEMU through isa-debug-exit."},
@@ -89,6 +93,7 @@ struct kernel_params kernel_params = {
 	.directmap_bytes = 4 * GIB,
 	.zone_dma_bytes = 16 * MIB,
 	.inspect = INSPECT_ALLOC,
+	.gdblost = 5,
 	.loglevel = LOG_INFO,
 	.selftest_pattern = "*",
 };
@@ -367,6 +372,7 @@ void params_defaults(struct kernel_params *params)
 	params->directmap_bytes = 4 * GIB;
 	params->zone_dma_bytes = 16 * MIB;
 	params->inspect = INSPECT_ALLOC;
+	params->gdblost = 5;
 	params->loglevel = LOG_INFO;
 	params->selftest_pattern[0] = '*';
 }

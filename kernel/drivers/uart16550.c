@@ -25,6 +25,8 @@ enum { LCR_8N1 = 0x03, LCR_DIVISOR = 0x80 };
 enum { MCR_DTR_RTS = 0x03, MCR_OUT2 = 0x08, MCR_LOOP = 0x10 };
 enum { LSR_READY = 0x01, LSR_OVERRUN = 0x02, LSR_ERRORS = 0x1c, LSR_THRE = 0x20, LSR_EMPTY = 0x40 };
 
+enum { MSR_DSR = 0x20, MSR_DCD = 0x80 };
+
 enum { BURST = 16, CLOCK_BAUD = 115200 };
 /* A line that took nothing for this long is dead until it takes something again. */
 enum { STALL_US = 200000 };
@@ -584,6 +586,13 @@ void uart_write_polled(unsigned port, const void *data, size_t len)
 void uart_putc_polled(unsigned port, uint8_t byte)
 {
 	uart_write_polled(port, &byte, 1);
+}
+
+bool uart_carrier(unsigned port)
+{
+	const struct port *p = find(port);
+
+	return p != NULL && (reg_read(p, MSR) & (MSR_DSR | MSR_DCD)) != 0;
 }
 
 int uart_getc_polled(unsigned port)

@@ -1,7 +1,4 @@
 /* churn: objects of all sizes and runs of frames come and go at random. */
-#include <mm/mm.h>
-#include <mm/slab.h>
-
 #include "programs.h"
 
 enum { OBJECTS, MIN, MAX, FRAMES, RATE, SEED };
@@ -44,21 +41,25 @@ static void release(struct churn *churn, uint64_t **slot)
 	*slot = NULL;
 }
 
-static void touch(struct churn *churn, uint64_t **slot)
+static WORKLOAD_SITE uint64_t *churn_take(struct churn *churn, uint64_t size)
 {
-	uint64_t size;
+	uint64_t *object = workload_alloc(churn->env, size);
 
-	if (*slot != NULL) {
-		release(churn, slot);
-		return;
-	}
-	size = workload_random_size(churn->env, churn->size_min, churn->size_max);
-	*slot = workload_alloc(churn->env, size);
-	if (*slot != NULL)
-		**slot = stamp_of(*slot);
+	if (object != NULL)
+		*object = stamp_of(object);
+	return object;
 }
 
-static void touch_frames(struct churn *churn, struct run *run)
+static void touch(struct churn *churn, uint64_t **slot)
+{
+	if (*slot != NULL)
+		release(churn, slot);
+	else
+		*slot = churn_take(
+			churn, workload_random_size(churn->env, churn->size_min, churn->size_max));
+}
+
+static WORKLOAD_SITE void churn_frames(struct churn *churn, struct run *run)
 {
 	unsigned zone = zones[workload_random_below(churn->env, 3)];
 
@@ -72,7 +73,7 @@ static void touch_frames(struct churn *churn, struct run *run)
 	run->page = workload_frames(churn->env, zone, run->num, 0);
 }
 
-static void run(struct workload_env *env, const uint64_t *values)
+static WORKLOAD_SITE void churn_run(struct workload_env *env, const uint64_t *values)
 {
 	struct churn churn = {.env = env, .size_min = values[MIN], .size_max = values[MAX]};
 	struct workload_pace pace;
@@ -88,7 +89,7 @@ static void run(struct workload_env *env, const uint64_t *values)
 	do {
 		touch(&churn, &churn.objects[workload_random_below(env, values[OBJECTS])]);
 		if (values[FRAMES] > 0 && pace.turns % FRAMES_EVERY == 0)
-			touch_frames(&churn,
+			churn_frames(&churn,
 				     &churn.runs[workload_random_below(env, values[FRAMES])]);
 	} while (workload_pace_turn(env, &pace));
 
@@ -96,10 +97,11 @@ static void run(struct workload_env *env, const uint64_t *values)
 		release(&churn, &churn.objects[i]);
 	for (int i = 0; i < RUNS_MAX; i++) {
 		if (churn.runs[i].page != NULL)
-			touch_frames(&churn, &churn.runs[i]);
+			churn_frames(&churn, &churn.runs[i]);
 	}
 	kfree(churn.objects);
 }
 
 const struct workload workload_churn = {
-	"churn", "objects of all sizes and runs of frames come and go at random", params, run};
+	"churn", "objects of all sizes and runs of frames come and go at random", params,
+	churn_run};

@@ -2,9 +2,6 @@
  * fragment: makes holes. It fills a zone with single frames and a class with objects, frees all but
  * one of every n, shows what can still be had in one piece, and tidies up.
  */
-#include <mm/mm.h>
-#include <mm/slab.h>
-
 #include "programs.h"
 
 enum { FRAMES, FRAME_KEEP, OBJECTS, SIZE, KEEP, HOLD_MS };
@@ -30,7 +27,7 @@ static bool going_on(const struct fragment *f)
 	return !f->env->should_stop(f->env);
 }
 
-static void fill(struct fragment *f)
+static WORKLOAD_SITE void fragment_fill(struct fragment *f)
 {
 	void **objects = f->slots + f->values[FRAMES];
 
@@ -82,7 +79,7 @@ static void thin_out(struct fragment *f, uint64_t frame_keep, uint64_t keep)
 }
 
 /* What is there in one piece: takes the longest runs it can get, once, and gives them back. */
-static void try_runs(struct fragment *f)
+static WORKLOAD_SITE void fragment_try_runs(struct fragment *f)
 {
 	for (unsigned num = MM_MAX_RUN_FRAMES; num > 1; num /= 2) {
 		struct Page *page = workload_frames(f->env, ZONE_NORMAL, num, 0);
@@ -92,7 +89,7 @@ static void try_runs(struct fragment *f)
 	}
 }
 
-static void run(struct workload_env *env, const uint64_t *values)
+static WORKLOAD_SITE void fragment_run(struct workload_env *env, const uint64_t *values)
 {
 	struct fragment f = {.env = env, .values = values};
 	uint64_t slots = values[FRAMES] + values[OBJECTS];
@@ -111,10 +108,10 @@ static void run(struct workload_env *env, const uint64_t *values)
 		return;
 	}
 	while (going_on(&f)) {
-		fill(&f);
+		fragment_fill(&f);
 		env->sleep_us(env, fitted[HOLD_MS] * 1000);
 		thin_out(&f, fitted[FRAME_KEEP], fitted[KEEP]);
-		try_runs(&f);
+		fragment_try_runs(&f);
 		env->sleep_us(env, fitted[HOLD_MS] * 1000);
 		thin_out(&f, 0, 0);
 		env->sleep_us(env, fitted[HOLD_MS] * 250);
@@ -123,4 +120,5 @@ static void run(struct workload_env *env, const uint64_t *values)
 }
 
 const struct workload workload_fragment = {
-	"fragment", "makes holes among frames and objects and shows them for a while", params, run};
+	"fragment", "makes holes among frames and objects and shows them for a while", params,
+	fragment_run};

@@ -3,8 +3,6 @@
  * that is its point. The forgotten ones come from leak_forget() and nowhere else, so a tool that
  * finds leaks can be held to that name.
  */
-#include <mm/slab.h>
-
 #include "programs.h"
 
 enum { SIZE, EVERY, RATE, LIMIT, SEED };
@@ -21,7 +19,7 @@ static const struct workload_param params[] = {
 /* Objects that are used for a while and freed, so that a leak has something to hide among. */
 enum { BUSY = 64, BUSY_SIZE_MAX = 2048 };
 
-static __attribute__((noinline)) bool leak_forget(struct workload_env *env, uint64_t size)
+static WORKLOAD_SITE bool leak_forget(struct workload_env *env, uint64_t size)
 {
 	volatile uint64_t *object = kmalloc(size, 0);
 
@@ -32,13 +30,13 @@ static __attribute__((noinline)) bool leak_forget(struct workload_env *env, uint
 	return object != NULL;
 }
 
-static __attribute__((noinline)) void leak_use(struct workload_env *env, void **slot)
+static WORKLOAD_SITE void leak_use(struct workload_env *env, void **slot)
 {
 	kfree(*slot);
 	*slot = workload_alloc(env, workload_random_size(env, 32, BUSY_SIZE_MAX));
 }
 
-static void run(struct workload_env *env, const uint64_t *values)
+static WORKLOAD_SITE void leak_run(struct workload_env *env, const uint64_t *values)
 {
 	uint64_t forgotten = 0, size = mm_class_size(values[SIZE]);
 	void *busy[BUSY] = {0};
@@ -58,4 +56,4 @@ static void run(struct workload_env *env, const uint64_t *values)
 }
 
 const struct workload workload_leak = {
-	"leak", "forgets every n-th of its objects; what it forgot stays", params, run};
+	"leak", "forgets every n-th of its objects; what it forgot stays", params, leak_run};

@@ -1,6 +1,4 @@
 /* maps: a space of its own in which ranges of all sizes and rights are mapped and unmapped. */
-#include <mm/mm.h>
-#include <mm/slab.h>
 #include <mm/space.h>
 
 #include "programs.h"
@@ -109,7 +107,7 @@ static void run_in_space(struct maps *maps)
 	}
 }
 
-static void run_with_frames(struct maps *maps)
+static WORKLOAD_SITE void maps_in_space(struct maps *maps)
 {
 	maps->regions = kzalloc(maps->values[REGIONS] * sizeof(*maps->regions), 0);
 	if (maps->regions == NULL || mm_space_create("maps", &maps->space, &maps->root) != MM_OK) {
@@ -121,7 +119,7 @@ static void run_with_frames(struct maps *maps)
 	kfree(maps->regions);
 }
 
-static void run(struct workload_env *env, const uint64_t *values)
+static WORKLOAD_SITE void maps_run(struct workload_env *env, const uint64_t *values)
 {
 	static const unsigned zones[] = {ZONE_UNMAPPED_IN_PGT, ZONE_NORMAL, ZONE_DMA};
 	unsigned num = (unsigned)values[FRAMES];
@@ -134,10 +132,10 @@ static void run(struct workload_env *env, const uint64_t *values)
 		return;
 	maps.pa = mm_page_to_phys(page).value;
 	maps.bytes = num * PAGE_2M_SIZE;
-	run_with_frames(&maps);
+	maps_in_space(&maps);
 	free_pages(page, (int)num);
 }
 
 const struct workload workload_maps = {
 	"maps", "maps and unmaps ranges of all sizes and rights in a space of its own", params,
-	run};
+	maps_run};

@@ -4,8 +4,6 @@
  * its own shows the runs that are held. Nothing gets in the way of others: it takes shares of what
  * is free when it starts.
  */
-#include <mm/mm.h>
-#include <mm/slab.h>
 #include <mm/space.h>
 #include <mm/visit.h>
 
@@ -60,7 +58,7 @@ static uint64_t wave(uint64_t elapsed_us, uint64_t period_us, uint64_t shift)
 	return x * x * (3000 - 2 * x) / 1000000;
 }
 
-static void class_towards(struct mixed *mixed, unsigned class, uint64_t bytes)
+static WORKLOAD_SITE void mixed_objects(struct mixed *mixed, unsigned class, uint64_t bytes)
 {
 	struct workload_env *env = mixed->env;
 	uint64_t size = KMALLOC_MIN_SIZE << class;
@@ -115,7 +113,8 @@ static void hide(struct mixed *mixed, unsigned zone, unsigned slot)
 	run->mapped = false;
 }
 
-static void take_run(struct mixed *mixed, unsigned zone, unsigned slot, uint64_t room)
+static WORKLOAD_SITE void mixed_frames(struct mixed *mixed, unsigned zone, unsigned slot,
+				       uint64_t room)
 {
 	struct zone *z = &mixed->zones[zone];
 	struct run *run = &z->runs[slot];
@@ -152,7 +151,7 @@ static void zone_towards(struct mixed *mixed, unsigned zone, uint64_t frames)
 	unsigned slot = (unsigned)workload_random_below(mixed->env, RUNS);
 
 	if (z->runs[slot].page == NULL && z->held_frames < frames)
-		take_run(mixed, zone, slot, frames - z->held_frames);
+		mixed_frames(mixed, zone, slot, frames - z->held_frames);
 	else if (z->runs[slot].page != NULL && z->held_frames > frames)
 		drop_run(mixed, zone, slot);
 }
@@ -195,7 +194,7 @@ static void tick(struct mixed *mixed, uint64_t elapsed_us, uint64_t period_us)
 	for (unsigned class = 0; class < KMALLOC_CLASSES; class ++) {
 		uint64_t height = wave(elapsed_us, period_us, class * 1000 / KMALLOC_CLASSES);
 
-		class_towards(mixed, class, mixed->crest_bytes * height / 1000);
+		mixed_objects(mixed, class, mixed->crest_bytes * height / 1000);
 	}
 	for (unsigned zone = 0; zone < ZONES; zone++) {
 		uint64_t pace_us = period_us * (zone + 2) / 2;
@@ -205,7 +204,7 @@ static void tick(struct mixed *mixed, uint64_t elapsed_us, uint64_t period_us)
 	}
 }
 
-static void run(struct workload_env *env, const uint64_t *values)
+static WORKLOAD_SITE void mixed_run(struct workload_env *env, const uint64_t *values)
 {
 	struct mixed *mixed = kzalloc(sizeof(*mixed), 0);
 	uint64_t start_us;
@@ -226,4 +225,5 @@ static void run(struct workload_env *env, const uint64_t *values)
 }
 
 const struct workload workload_mixed = {
-	"mixed", "waves through all classes, zones and a space: something to look at", params, run};
+	"mixed", "waves through all classes, zones and a space: something to look at", params,
+	mixed_run};

@@ -3,6 +3,8 @@
 #define KERNEL_WORKLOAD_PROGRAMS_H
 
 #include <kernel/workload.h>
+#include <mm/mm.h>
+#include <mm/slab.h>
 
 extern const struct workload workload_churn, workload_ramp, workload_leak, workload_fragment,
 	workload_maps, workload_mixed;
@@ -28,11 +30,31 @@ bool workload_pace_turn(struct workload_env *env, struct workload_pace *pace);
 /* A size in [min, max], every power of two alike likely. */
 uint64_t workload_random_size(struct workload_env *env, uint64_t min, uint64_t max);
 
-/* kmalloc and alloc_pages, counted. */
-struct Page;
-void *workload_alloc(struct workload_env *env, uint64_t size);
-struct Page *workload_frames(struct workload_env *env, unsigned zone, unsigned num,
-			     unsigned long attributes);
+/*
+ * kmalloc and alloc_pages, counted. Always inlined, and called from functions that are not and that
+ * are named after their program: a call site says which program asks, and for what.
+ */
+#define WORKLOAD_SITE __attribute__((noinline, used)) /* used: nor is it cloned or renamed */
+
+static inline __attribute__((always_inline)) void *workload_alloc(struct workload_env *env,
+								  uint64_t size)
+{
+	void *object = kmalloc(size, 0);
+
+	env->operations++;
+	env->failures += object == NULL;
+	return object;
+}
+
+static inline __attribute__((always_inline)) struct Page *
+workload_frames(struct workload_env *env, unsigned zone, unsigned num, unsigned long attributes)
+{
+	struct Page *page = alloc_pages(zone, (int)num, attributes);
+
+	env->operations++;
+	env->failures += page == NULL;
+	return page;
+}
 
 /*
  * Objects on a stack that runs through the objects themselves, so that holding them takes no memory

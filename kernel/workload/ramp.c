@@ -1,7 +1,4 @@
 /* ramp: memory use climbs steadily to a peak and falls back to nothing, over and over. */
-#include <mm/mm.h>
-#include <mm/slab.h>
-
 #include "programs.h"
 
 enum { PEAK, SIZE, PERIOD_MS };
@@ -27,8 +24,8 @@ static uint64_t target(uint64_t elapsed_us, uint64_t period_us, uint64_t peak)
 }
 
 /* Towards the target, a bounded number of steps; a refusal ends the climb for this tick. */
-static void approach(struct workload_env *env, struct workload_stack *held, uint64_t size,
-		     uint64_t bytes)
+static WORKLOAD_SITE void ramp_climb(struct workload_env *env, struct workload_stack *held,
+				     uint64_t size, uint64_t bytes)
 {
 	for (int step = 0; step < STEPS_MAX && !env->should_stop(env); step++) {
 		if (held->bytes > bytes) {
@@ -45,7 +42,7 @@ static void approach(struct workload_env *env, struct workload_stack *held, uint
 	}
 }
 
-static void run(struct workload_env *env, const uint64_t *values)
+static WORKLOAD_SITE void ramp_run(struct workload_env *env, const uint64_t *values)
 {
 	uint64_t size = mm_class_size(values[SIZE]), start_us = env->now_us(env);
 	struct workload_stack held = {0};
@@ -53,8 +50,8 @@ static void run(struct workload_env *env, const uint64_t *values)
 	while (!env->should_stop(env)) {
 		uint64_t elapsed_us = env->now_us(env) - start_us;
 
-		approach(env, &held, size,
-			 target(elapsed_us, values[PERIOD_MS] * 1000, values[PEAK]));
+		ramp_climb(env, &held, size,
+			   target(elapsed_us, values[PERIOD_MS] * 1000, values[PEAK]));
 		env->sleep_us(env, TICK_US);
 	}
 	workload_free_all(env, &held);
@@ -62,4 +59,4 @@ static void run(struct workload_env *env, const uint64_t *values)
 
 const struct workload workload_ramp = {
 	"ramp", "memory use climbs to a peak and falls back to nothing, over and over", params,
-	run};
+	ramp_run};

@@ -1,4 +1,3 @@
-#include <mm/mm.h>
 #include <mm/slab.h>
 
 #include "programs.h"
@@ -53,25 +52,6 @@ bool workload_pace_turn(struct workload_env *env, struct workload_pace *pace)
 	else if (now_us > due_us + CATCH_UP_US)
 		workload_pace_init(env, pace, pace->rate);
 	return !env->should_stop(env);
-}
-
-void *workload_alloc(struct workload_env *env, uint64_t size)
-{
-	void *object = kmalloc(size, 0);
-
-	env->operations++;
-	env->failures += object == NULL;
-	return object;
-}
-
-struct Page *workload_frames(struct workload_env *env, unsigned zone, unsigned num,
-			     unsigned long attributes)
-{
-	struct Page *page = alloc_pages(zone, (int)num, attributes);
-
-	env->operations++;
-	env->failures += page == NULL;
-	return page;
 }
 
 /* At the start of each object; the smallest class holds it. */

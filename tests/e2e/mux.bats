@@ -90,12 +90,12 @@ memviz() {
 	watcher=$!
 	run timeout 100 gdb -nx -batch -iex 'set confirm off' -iex 'set pagination off' \
 		-iex 'set auto-load no' -ex "file $BUILD/vitrine.elf" -ex "target remote $ends/gdb.sock" \
-		-ex 'info registers cr0' -ex 'break workload_alloc' -ex continue -ex bt -ex 'monitor mm.stat' \
+		-ex 'info registers cr0' -ex 'break churn_take' -ex continue -ex bt -ex 'monitor mm.stat' \
 		-ex 'delete' -ex detach
 	echo "$output"
 	[ "$status" -eq 0 ]
 	has 'cr0 .*PG'
-	has 'hit Breakpoint 1, .*workload_alloc'
+	has 'hit Breakpoint 1, .*churn_take'
 	has '^\{"total"'
 	has_not 'Ignoring packet error|Packet too long|invalid'
 	[ "$(memviz stat | jq '.total > 0')" = true ]

@@ -23,7 +23,7 @@ start_kernel() {
 	) 3>&-
 	kernel_name=$1 kernel_dir=$BUILD/run/$1
 	for _ in $(seq 400); do
-		! grep -qE 'ready|gdbwait' "$kernel_dir/console.log" 2>/dev/null || return 0
+		! grep -qE ' ready: |waiting for a debugger' "$kernel_dir/console.log" 2>/dev/null || return 0
 		sleep 0.05
 	done
 	cat "$kernel_dir/console.log"

@@ -78,7 +78,7 @@ teardown() {
 
 @test "a dead kernel is read: fault, panic, reattach" {
 	start_kernel "$kernel" 'workload=churn panic=wait'
-	gdb_on gdb.sock -ex 'tbreak workload_alloc' -ex continue -ex 'set $rip = 0x10' -ex continue \
+	gdb_on gdb.sock -ex 'tbreak churn_take' -ex continue -ex 'set $rip = 0x10' -ex continue \
 		-ex 'monitor why' -ex continue -ex 'monitor why' -ex 'mm check' -ex 'mm log' -ex detach
 	has 'SIGSEGV'
 	has 'page fault: the kernel tried to execute 0x10'
@@ -100,9 +100,9 @@ teardown() {
 
 @test "serial=mux: GDB over the console's line" {
 	start_kernel "$kernel" 'serial=mux workload=churn'
-	gdb_on console.sock -ex 'info registers cr0' -ex 'break workload_alloc' -ex continue -ex bt \
+	gdb_on console.sock -ex 'info registers cr0' -ex 'break churn_take' -ex continue -ex bt \
 		-ex 'monitor mm.stat'
-	has 'hit Breakpoint 1, .*workload_alloc'
+	has 'hit Breakpoint 1, .*churn_take'
 	has '^\{"total"'
 }
 

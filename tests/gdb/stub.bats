@@ -41,10 +41,10 @@ setup() {
 }
 
 @test "breakpoint, backtrace, finish, step, next, watch, access watch" {
-	gdb_on gdb.sock -ex 'tbreak workload_alloc' -ex continue -ex bt -ex finish -ex next -ex stepi \
+	gdb_on gdb.sock -ex 'tbreak churn_take' -ex continue -ex bt -ex finish -ex next -ex stepi \
 		-ex delete -ex 'watch mm_zones[1].given' -ex continue -ex delete \
 		-ex 'awatch mm_zones[1].given' -ex continue -ex continue
-	has 'hit Temporary breakpoint 1, .*workload_alloc'
+	has 'hit Temporary breakpoint 1, .*churn_take'
 	has '#1 .* in '
 	has 'Value returned is'
 	has 'Old value = '
@@ -52,8 +52,8 @@ setup() {
 }
 
 @test "hardware breakpoint, and refusals on the stub's own path" {
-	gdb_on gdb.sock -ex 'hbreak workload_alloc' -ex continue -ex 'x/1i $pc'
-	has 'hit Breakpoint 1, .*workload_alloc'
+	gdb_on gdb.sock -ex 'hbreak churn_take' -ex continue -ex 'x/1i $pc'
+	has 'hit Breakpoint 1, .*churn_take'
 	run timeout 60 gdb -nx -batch -ex "file $BUILD/vitrine.elf" \
 		-ex "target remote $kernel_dir/gdb.sock" -ex 'break gdbstub_stopped' -ex continue
 	[[ $output == *"Cannot insert breakpoint 1"* ]]
@@ -76,12 +76,12 @@ setup() {
 
 @test "single steps through interrupts on and off stay in the code" {
 	# A hundred instructions of a thread: none of a handler.
-	gdb_on gdb.sock -ex 'break workload_alloc' -ex continue -ex delete \
+	gdb_on gdb.sock -ex 'break churn_take' -ex continue -ex delete \
 		-ex 'python names = set()' \
 		-ex 'python for _ in range(100): gdb.execute("stepi", to_string=True); names.add(gdb.selected_frame().older() and gdb.selected_frame().name())' \
 		-ex 'python print(sorted(str(n) for n in names))'
 	has_not 'dispatch_interrupt|trap_common|on_line|time_interrupt'
-	has "'workload_alloc'"
+	has "'churn_take'"
 }
 
 @test "memory: write and read back 64 KiB, search, compare sections by CRC" {
@@ -165,7 +165,7 @@ setup() {
 		    if i:
 		        gdb.execute('target remote $kernel_dir/gdb.sock')
 		    if i % 10 == 0:
-		        gdb.execute('tbreak workload_alloc')
+		        gdb.execute('tbreak churn_take')
 		        gdb.execute('continue')
 		    gdb.execute('detach')
 		print('rounds', i + 1)
@@ -173,10 +173,10 @@ setup() {
 	gdb_on gdb.sock -ex "source $BATS_TEST_TMPDIR/again.py"
 	has 'rounds 100'
 	timeout 30 gdb -nx -batch -ex "file $BUILD/vitrine.elf" -ex "target remote $kernel_dir/gdb.sock" \
-		-ex 'break workload_alloc' -ex continue -ex 'shell kill -9 $PPID' >/dev/null 2>&1 || true
-	byte=$(gdb -nx -batch -ex "file $BUILD/vitrine.elf" -ex 'x/1bx &workload_alloc' | cut -f 2)
-	gdb_on gdb.sock -ex 'x/1bx &workload_alloc' -ex 'mm check'
-	has "<workload_alloc>:.$byte"
+		-ex 'break churn_take' -ex continue -ex 'shell kill -9 $PPID' >/dev/null 2>&1 || true
+	byte=$(gdb -nx -batch -ex "file $BUILD/vitrine.elf" -ex 'x/1bx &churn_take' | cut -f 2)
+	gdb_on gdb.sock -ex 'x/1bx &churn_take' -ex 'mm check'
+	has "<churn_take>:.$byte"
 	has 'all is well'
 }
 
@@ -189,7 +189,7 @@ setup() {
 		gdb-remote 127.0.0.1:$port
 		register read rip cr3 efer
 		thread list
-		breakpoint set -n workload_alloc
+		breakpoint set -n churn_take
 		continue
 		bt
 		thread step-inst
@@ -206,7 +206,7 @@ setup() {
 	run timeout 100 lldb -x --batch -s "$BATS_TEST_TMPDIR/s.lldb" "$BUILD/vitrine.elf"
 	echo "$output"
 	has 'stop reason = breakpoint 1.1'
-	has 'workload_alloc'
+	has 'churn_take'
 	has 'stop reason = instruction step into'
 	has 'Watchpoint created'
 	has '\) rw-'
@@ -241,7 +241,7 @@ setup() {
 		[ ! -s "$BATS_TEST_TMPDIR/watch" ] || break
 		sleep 0.1
 	done
-	gdb_on gdb.sock -ex 'tbreak workload_alloc' -ex continue -ex 'mm check' -ex detach
+	gdb_on gdb.sock -ex 'tbreak churn_take' -ex continue -ex 'mm check' -ex detach
 	has 'all is well'
 	before=$(wc -l <"$BATS_TEST_TMPDIR/watch")
 	for _ in $(seq 200); do

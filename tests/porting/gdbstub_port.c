@@ -5,11 +5,11 @@
 
 /* ---- the line: a UART's data register would stand here ---- */
 
-int gdbstub_port_read_byte(void *target, bool wait)
+int gdbstub_port_read_byte(void *target, uint32_t wait_ms)
 {
 	struct port_target *t = target;
 
-	(void)wait; /* no byte will come later */
+	(void)wait_ms; /* no byte will come later */
 	if (!t->in_len)
 		return GDBSTUB_LINE_LOST;
 	t->in_len--;

@@ -32,7 +32,7 @@ static int start(void **state)
 	target = (struct port_target){.regs.rip = PORT_RAM_AT, .regs.groups = GDBSTUB_HAS_RFLAGS};
 	target.regs.gprs_known = (1u << GDBSTUB_GPRS) - 1;
 	memcpy(target.ram, "\x90\x90\xeb\xfc", 4);
-	gdbstub_init(&stub, &target);
+	gdbstub_init(&stub, &target, GDBSTUB_ANSWER_MS);
 	return 0;
 }
 

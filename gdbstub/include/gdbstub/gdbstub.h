@@ -9,6 +9,13 @@
  * target runs: stopped memory is always the program's own, and a debugger that detaches, dies or
  * loses its cable leaves nothing behind.
  *
+ * A debugger that is gone. Few lines tell: a serial line without modem lines and QEMU's sockets do
+ * not. But every debugger that reads a stop reply sends something at once, if only an
+ * acknowledgement. So when a stop reply stays without any answer, nobody is there: the target goes
+ * on without breakpoints, unattached. The session is kept: a debugger that was only slow goes on in
+ * it and has its breakpoints back at its next resume; a new one begins a new one. Once it has
+ * answered, a debugger may take as long as it likes.
+ *
  * One instance serves one line. No function may be called for one instance from two CPUs at once;
  * the target's stop protocol sees to that.
  */
@@ -50,6 +57,7 @@ struct gdbstub_resume {
 	bool deliver; /* let the target's own handling of the fault happen (GDB passed the signal);
 			 false: retry from the registers as they are */
 	bool others_run; /* release the other CPUs too; false: only the stopped one, for a step */
+	bool abandoned;	 /* the debugger is gone: the line is lost, or it left a stop unanswered */
 };
 
 enum gdbstub_line_state {
@@ -89,6 +97,7 @@ struct gdbstub_step {
  */
 struct gdbstub {
 	void *target;
+	uint32_t answer_ms; /* a stop reply without an answer for so long was read by nobody */
 
 	/* the line */
 	enum gdbstub_line_state line_state;
@@ -101,7 +110,8 @@ struct gdbstub {
 	bool tx_escapes; /* it holds escape pairs */
 
 	/* the session */
-	bool attached; /* a debugger has spoken since the last detach */
+	bool attached; /* a debugger has spoken since the last detach and was not lost */
+	bool kept;     /* not attached, but the session is that of a debugger that was lost */
 	bool no_ack;
 	bool supported_seen;
 	bool extended;
@@ -114,6 +124,7 @@ struct gdbstub {
 	bool threads_in_stop_reply;
 	bool swbreak, hwbreak; /* the client understands these stop reasons */
 	bool awaiting_stop;    /* the debugger resumed the target and waits for the stop reply */
+	bool unanswered;       /* that went out, and nothing came since */
 
 	/* the stop */
 	bool stopped;
@@ -140,14 +151,21 @@ struct gdbstub {
 	uint8_t tx[GDBSTUB_PACKET_BYTES + 16];
 };
 
-/* Makes `stub` ready; nobody is attached. `target` is handed to every port function. */
-void gdbstub_init(struct gdbstub *stub, void *target);
+#define GDBSTUB_ANSWER_MS 5000u /* far more than a debugger takes, or its own patience with us */
+
+/*
+ * Makes `stub` ready; nobody is attached. `target` is handed to every port function. A debugger
+ * that leaves a stop reply without any answer for `answer_ms` is gone; GDBSTUB_FOREVER: never.
+ */
+void gdbstub_init(struct gdbstub *stub, void *target, uint32_t answer_ms);
 
 /*
  * Takes one received byte while the target runs; from the receive interrupt, never while
  * gdbstub_stopped() is active on any CPU (that reads by itself). True: stop the target and call
  * gdbstub_stopped() with CAUSE_REQUEST, because Ctrl-C or a whole valid packet has come. Noise
- * never stops the target. A packet with a bad checksum is refused (one byte sent) right here.
+ * never stops the target; nor does, while nobody is attached, anything but a packet that a debugger
+ * begins with (qSupported, QStartNoAckMode, ?, !, H, vCont?): the line may be shared. A packet with
+ * a bad checksum is refused (one byte sent) right here.
  */
 bool gdbstub_rx_byte(struct gdbstub *stub, uint8_t byte);
 
@@ -156,7 +174,7 @@ bool gdbstub_rx_byte(struct gdbstub *stub, uint8_t byte);
  * is lost. Interrupts off, all other CPUs held still. Steps that the stub makes for itself (range
  * steps, emulated instructions, traps that were nobody's) return at once without a word to the
  * debugger. With nobody attached it waits for a debugger to come: the target decides beforehand
- * (gdbstub_attached()) whether it wants that.
+ * (gdbstub_attached()) whether it wants that. A fault whose stop nobody answered is delivered.
  */
 struct gdbstub_resume gdbstub_stopped(struct gdbstub *stub, const struct gdbstub_event *event);
 
@@ -170,10 +188,10 @@ bool gdbstub_attached(const struct gdbstub *stub);
 void gdbstub_print(struct gdbstub *stub, const char *text, size_t len_bytes);
 
 /*
- * Forgets the debugger: takes every breakpoint out, ends a step, back to acknowledged packets. For
- * a target that learns by other ways that its line is gone. Same context as gdbstub_stopped().
+ * The debugger is gone: takes every breakpoint out of the machine, ends a step; nobody is attached.
+ * For a target that learns by other ways that its line is lost. Same context as gdbstub_stopped().
  */
-void gdbstub_forget(struct gdbstub *stub);
+void gdbstub_lose(struct gdbstub *stub);
 
 /*
  * The target's own way into or out of gdbstub_stopped() ran into an INT3 at `address`. True: it was

@@ -16,15 +16,18 @@ struct gdbstub;
 
 /* ---- the line ------------------------------------------------------------------------------- */
 
-#define GDBSTUB_LINE_LOST (-1)
+#define GDBSTUB_LINE_LOST   (-1)
+#define GDBSTUB_LINE_SILENT (-2)
+#define GDBSTUB_FOREVER	    UINT32_MAX
 
 /*
- * Waits for the next byte from the debugger and returns it (0..255). GDBSTUB_LINE_LOST when the
- * line is known to be dead (carrier gone, the socket closed): the stub then takes every breakpoint
- * out and lets the target run. With `wait` false: returns at once, GDBSTUB_LINE_LOST if there is no
- * byte. May serve other lines of the machine while it waits.
+ * Waits for the next byte from the debugger, at most `wait_ms` milliseconds by the target's clock
+ * (0: not at all; GDBSTUB_FOREVER), and returns it (0..255). GDBSTUB_LINE_SILENT: none came in that
+ * time. GDBSTUB_LINE_LOST: the line is known to be dead (carrier gone, the socket closed); the stub
+ * then takes every breakpoint out and lets the target run. May serve other lines of the machine
+ * while it waits.
  */
-int gdbstub_port_read_byte(void *target, bool wait);
+int gdbstub_port_read_byte(void *target, uint32_t wait_ms);
 
 /*
  * Sends `len_bytes` bytes and returns when the line took them all, or drops them when the line is

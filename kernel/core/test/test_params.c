@@ -62,11 +62,11 @@ static void defaults(void **state)
 static void every_parameter(void **state)
 {
 	(void)state;
-	assert_int_equal(
-		parse("directmap=1G zone_dma=32M inspect=full serial=mux "
-		      "workload=churn:rate=5,ramp "
-		      "trace=on panic=exit gdbwait selftest=mm.* loglevel=3 poison=1 redzone=1"),
-		0);
+	assert_int_equal(parse("directmap=1G zone_dma=32M inspect=full serial=mux "
+			       "workload=churn:rate=5,ramp "
+			       "trace=on panic=exit gdbwait gdblost=0 selftest=mm.* loglevel=3 "
+			       "poison=1 redzone=1"),
+			 0);
 	assert_int_equal(params.directmap_bytes, 1ull << 30);
 	assert_int_equal(params.zone_dma_bytes, 32ull << 20);
 	assert_int_equal(params.inspect, INSPECT_FULL);
@@ -75,6 +75,7 @@ static void every_parameter(void **state)
 	assert_true(params.trace);
 	assert_int_equal(params.panic, PANIC_EXIT);
 	assert_true(params.gdbwait);
+	assert_int_equal(params.gdblost, 0);
 	assert_true(params.selftest);
 	assert_string_equal(params.selftest_pattern, "mm.*");
 	assert_int_equal(params.loglevel, 3);
@@ -113,6 +114,7 @@ static void faults_are_named(void **state)
 		{"panic",			  "needs a value: panic=wait|reboot|exit"},
 		{"panic=",			   "needs a value"			  },
 		{"gdbwait=1",		      "takes no value"			      },
+		{"gdblost=3601",			 "it takes 0..3600"			   },
 		{"loglevel=4",		       "it takes 0..3"			      },
 		{"loglevel=x",		       "it takes 0..3"			      },
 		{"loglevel=-1",			"it takes 0..3"			       },

@@ -22,10 +22,11 @@ struct kernel_params {
 	unsigned inspect;	       /* inspect=off|read|alloc|full (enum inspect_access) */
 	unsigned serial;	       /* serial=ports|mux (enum serial_mode) */
 	char workload[PARAM_TEXT_MAX]; /* workload=NAME[:k=v..],...|none; "" for none */
-	bool trace;	/* trace=on|off: attribution of objects to sites from boot on */
-	unsigned panic; /* panic=wait|reboot|exit (enum panic_action) */
-	bool gdbwait;	/* gdbwait: stop in the stub before anything starts */
-	bool selftest;	/* selftest[=PATTERN] given */
+	bool trace;	  /* trace=on|off: attribution of objects to sites from boot on */
+	unsigned panic;	  /* panic=wait|reboot|exit (enum panic_action) */
+	bool gdbwait;	  /* gdbwait: stop in the stub before anything starts */
+	unsigned gdblost; /* gdblost=SECONDS: a stop unanswered for so long; 0: no limit */
+	bool selftest;	  /* selftest[=PATTERN] given */
 	char selftest_pattern[PARAM_TEXT_MAX]; /* "*" without a pattern */
 	unsigned loglevel;	     /* loglevel=N: 0 error .. 3 debug go to the console */
 	bool poison;		     /* poison=0|1: fill freed memory and verify it */

@@ -79,6 +79,9 @@ void uart_poll(unsigned port);
  */
 void uart_putc_polled(unsigned port, uint8_t byte);
 void uart_write_polled(unsigned port, const void *data, size_t len);
+/* Whether a modem line says that there is another side (DCD or DSR; a cable of three wires never
+ * does, QEMU's sockets always do). */
+bool uart_carrier(unsigned port);
 int uart_getc_polled(unsigned port);
 
 void uart_get_stats(unsigned port, struct uart_stats *stats);
