@@ -21,7 +21,7 @@ teardown() {
 		import gdb, json
 		def ask(command):
 		    return json.loads(gdb.execute(command + ' -json', to_string=True))
-		before = [s for s in ask('mm sites')['sites'] if s['symbol'].startswith('leak')][0]
+		before = [s for s in ask('mm sites')['sites'] if s['symbol'].startswith('leak_forget')][0]
 		gdb.execute('mm break-when alloc ' + before['addr'])
 		for _ in range(3):
 		    gdb.execute('continue')
