@@ -71,7 +71,8 @@ static int connect_to(const char *path)
 	exit(1);
 }
 
-static void begin(struct stage *s, const char *workload)
+/* `leaves`: a space of so many pages, none joined to its neighbour; NULL: without it. */
+static void begin(struct stage *s, const char *workload, const char *leaves)
 {
 	char program[500], kernel[100], proxy[100], target[120];
 	*s = (struct stage){.client = -1};
@@ -83,7 +84,8 @@ static void begin(struct stage *s, const char *workload)
 	s->kernel = fork();
 	if (s->kernel == 0) {
 		snprintf(program, sizeof program, "%s/vitrine-model", build);
-		execl(program, program, "--listen", kernel, "--workload", workload, NULL);
+		execl(program, program, "--listen", kernel, "--workload", workload,
+		      leaves ? "--leaves" : NULL, leaves, "--run", "1", NULL);
 		_exit(127);
 	}
 	s->server = connect_to(kernel);
@@ -173,7 +175,7 @@ static bool shows(const struct stage *s, const char *word)
 static void first_picture(void)
 {
 	struct stage s;
-	begin(&s, "churn");
+	begin(&s, "churn", NULL);
 	uint64_t stop = mv_now_us() + 5000000;
 	/* The picture is there when the total is drawn. */
 	while (mv_now_us() < stop && !(s.first_record_us && shows(&s, "GiB")))
@@ -219,7 +221,7 @@ static void load(void)
 {
 	struct stage s;
 	double seconds = 10;
-	begin(&s, "churn");
+	begin(&s, "churn", NULL);
 	run(&s, 1500000, false);
 	double before = cpu_seconds(s.memviz);
 	run(&s, (uint64_t)(seconds * 1e6), false);
@@ -228,10 +230,28 @@ static void load(void)
 	end(&s);
 }
 
+static void type(struct stage *s, const char *keys)
+{
+	for (; *keys && write(s->terminal, keys, 1) == 1; keys++)
+		run(s, 500000, false);
+}
+
+/* A space of 262,144 runs, looked at on the page table screen: its list, sorted, and marked. */
+static void long_space(void)
+{
+	struct stage s;
+	begin(&s, "churn", "262144");
+	run(&s, 6000000, false);
+	type(&s, "4nvs");
+	run(&s, 3000000, false);
+	row("peak_memory_262144_runs", peak_mib(s.memviz), "MiB", 24);
+	end(&s);
+}
+
 static void quiet(void)
 {
 	struct stage s;
-	begin(&s, "none");
+	begin(&s, "none", NULL);
 	run(&s, 2000000, false);
 	uint64_t before = s.bytes;
 	run(&s, 5000000, false);
@@ -243,7 +263,7 @@ static void stalled_key(void)
 {
 	struct stage s;
 	double worst = 0;
-	begin(&s, "churn");
+	begin(&s, "churn", NULL);
 	run(&s, 1500000, false);
 	s.stalled = true;
 	run(&s, 500000, false);
@@ -367,6 +387,7 @@ int main(int argc, char **argv)
 	setenv("XDG_CONFIG_HOME", dir, 1);
 	first_picture();
 	load();
+	long_space();
 	quiet();
 	stalled_key();
 	hour();

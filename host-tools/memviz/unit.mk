@@ -69,7 +69,7 @@ memviz-smoke-$1.libs  := $(memviz_LIBS)
 endef
 $(foreach t,reader ftrace config model recording gdb,$(eval $(call memviz_fuzz,$t)))
 
-TAP_TESTS += tests/memviz/cli.bats tests/memviz/live.bats tests/memviz/hub.bats \
+TAP_TESTS += tests/memviz/cli.bats tests/memviz/live.bats tests/memviz/hub.bats tests/memviz/completions.bats \
 	tests/memviz/gdb.bats
 
 # What it costs, in a terminal and on recordings: make bench B=memviz.

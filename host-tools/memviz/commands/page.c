@@ -155,7 +155,7 @@ static void mapping_row(struct mv_buf *b, const struct mv_space *s, const struct
 	cell_addr(b, r->va);
 	cell_addr(b, r->pa);
 	cell_size(b, r->len);
-	cell_size(b, r->page);
+	cell_size(b, mv_mapping_page(r));
 	mv_buf_printf(b, "<td%s>%s%s</td>", both ? " class=\"bad\"" : "", flags,
 		      both ? " writable and executable" : "");
 	mv_buf_text(b, "</tr>\n");

@@ -1,36 +1,61 @@
 # Completion of memviz for bash.
+_memviz_files() {
+	compopt -o filenames 2>/dev/null
+	COMPREPLY=($(compgen "$1" -- "$2"))
+}
 _memviz() {
-	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} cmd= i
-	for ((i = 1; i < COMP_CWORD; i++)); do
-		case ${COMP_WORDS[i]} in
+	# Words as memviz will see them: bash's own end at each ":" too, which targets are full of.
+	local words cur="" prev cmd="" i
+	read -ra words <<<"${COMP_LINE:0:COMP_POINT}"
+	[[ ${COMP_LINE:0:COMP_POINT} == *[[:space:]] ]] || { cur=${words[-1]}; unset "words[-1]"; }
+	prev=${words[-1]-}
+	for ((i = 1; i < ${#words[@]}; i++)); do
+		case ${words[i]} in
 		-t | --target | --timeout | --config) ((i++)) ;;
 		-*) ;;
 		*)
-			cmd=${COMP_WORDS[i]}
+			cmd=${words[i]}
 			break
 			;;
 		esac
 	done
 	case $prev in
 	-t | --target)
-		COMPREPLY=($(compgen -W "unix: tcp: serial: pty: file: gdb:" -- "$cur"))
-		return
-		;;
-	-f | --format)
-		COMPREPLY=($(compgen -W "svg html openmetrics" -- "$cur"))
-		return
-		;;
-	--sort)
-		COMPREPLY=($(compgen -W "live_bytes live_objects allocs frees addr" -- "$cur"))
+		case $cur in
+		*:*) _memviz_files -f "${cur#*:}" ;;
+		*)
+			compopt -o nospace 2>/dev/null
+			COMPREPLY=($(compgen -W "unix: tcp: serial: pty: file: gdb:" -- "$cur"))
+			;;
+		esac
 		return
 		;;
 	--zone)
 		COMPREPLY=($(compgen -W "ZONE_DMA ZONE_NORMAL ZONE_UNMAPPED_IN_PGT" -- "$cur"))
 		return
 		;;
-	-o | --output | --config | --listen | --dir)
-		COMPREPLY=($(compgen -f -- "$cur"))
+	--sort)
+		COMPREPLY=($(compgen -W "live_bytes live_objects allocs frees addr" -- "$cur"))
 		return
+		;;
+	--at)
+		COMPREPLY=($(compgen -W "start end" -- "$cur"))
+		return
+		;;
+	-f | --format)
+		COMPREPLY=($(compgen -W "svg html openmetrics" -- "$cur"))
+		return
+		;;
+	--config | -o | --output | --listen)
+		_memviz_files -f "$cur"
+		return
+		;;
+	--dir)
+		_memviz_files -d "$cur"
+		return
+		;;
+	--timeout | --from | --to | -l | --limit | --older-than | --since | --hz | --for | --history | --rate | --window | --space)
+		return # a number or an address
 		;;
 	esac
 	local options="--target --json --no-color --ascii --timeout --config --help --version"
@@ -39,7 +64,7 @@ _memviz() {
 	run) options+=" --hz --hub" ;;
 	frames) options+=" --zone --from --limit" ;;
 	slabs) options+=" --limit" ;;
-	mappings) options+=" --space --from --to --ad --limit" ;;
+	mappings) options+=" --from --to --ad --limit --space" ;;
 	translate) options+=" --space" ;;
 	sites) options+=" --sort --limit" ;;
 	leaks) options+=" --limit --older-than" ;;
@@ -61,10 +86,13 @@ _memviz() {
 		case $cmd in
 		alloc-pages) options="ZONE_DMA ZONE_NORMAL ZONE_UNMAPPED_IN_PGT PAGE_SHARED PAGE_DEVICE PAGE_KERNEL" ;;
 		watch) options="stat zones caches frames mappings events log all" ;;
+		call) options="hello rpc.discover mm.stat mm.zones mm.frames mm.caches mm.slabs mm.object mm.spaces mm.mappings mm.translate mm.rmap mm.kmalloc mm.kfree mm.alloc_pages mm.free_pages mm.map mm.unmap mm.check space.create space.destroy mem.read trace.start trace.stop trace.sites trace.leaks watch.start watch.stop workload.list workload.start workload.stop fault.inject sys.log sys.break sys.panic sys.poweroff" ;;
 		replay | diff | export | drive | record | mux)
-			COMPREPLY=($(compgen -f -- "$cur"))
+			_memviz_files -f "$cur"
 			return
 			;;
+		"") ;;
+		*) return ;; # numbers and addresses
 		esac
 	fi
 	COMPREPLY=($(compgen -W "$options" -- "$cur"))

@@ -186,7 +186,8 @@ static void mapping_text(const struct mv_mapping *r, uint64_t va, char *out, siz
 	if (!r)
 		return;
 	mv_map_flags_text(r->flags, false, flags);
-	snprintf(out, size, "0x%" PRIx64 " %s page %u", r->pa + (va - r->va), flags, r->page);
+	snprintf(out, size, "0x%" PRIx64 " %s page %" PRIu64, r->pa + (va - r->va), flags,
+		 mv_mapping_page(r));
 }
 
 static void diff_mapping_piece(struct out *o, const void *a, const void *b, uint64_t first,
@@ -196,7 +197,7 @@ static void diff_mapping_piece(struct out *o, const void *a, const void *b, uint
 	const int64_t *space = user;
 	char len[32];
 	struct mv_difference d = {.delta = (int64_t)(last - first + 1)};
-	if (x && y && x->flags == y->flags && x->page == y->page &&
+	if (x && y && x->flags == y->flags && x->page_shift == y->page_shift &&
 	    x->pa + (first - x->va) == y->pa + (first - y->va))
 		return;
 	snprintf(d.part, sizeof d.part, "mappings");

@@ -223,23 +223,26 @@ bool read_frame_run(const struct mv_model *m, struct json_object *o, struct mv_f
 
 bool read_mapping(struct json_object *o, struct mv_mapping *out, struct mv_error *e)
 {
-	uint64_t page;
+	uint64_t page, len;
+	uint8_t rights;
 	const char *flags = mv_json_str(o, INSP_F_FLAGS);
 	*out = (struct mv_mapping){0};
 	if (!mv_json_hex(o, INSP_F_VA, &out->va) || out->va % MV_PAGE_BYTES)
 		return bad(e, "va of a mapping");
 	if (!mv_json_hex(o, INSP_F_PA, &out->pa) || out->pa % MV_PAGE_BYTES)
 		return bad(e, "pa of a mapping");
-	if (!mv_json_u64(o, INSP_F_LEN, &out->len) || !out->len || out->len % MV_PAGE_BYTES ||
-	    out->len - 1 > UINT64_MAX - out->va)
+	if (!mv_json_u64(o, INSP_F_LEN, &len) || !len || len % MV_PAGE_BYTES ||
+	    len > MV_MAPPING_LEN_MAX || len - 1 > UINT64_MAX - out->va)
 		return bad(e, "len of a mapping");
+	out->len = len & MV_MAPPING_LEN_MAX;
 	if (!mv_json_u64(o, INSP_F_PAGE, &page) ||
 	    (page != 4096 && page != 2097152 && page != 1073741824))
 		return bad(e, "page of a mapping");
-	out->page = (uint32_t)page;
-	if (!flags || !mv_map_flags_parse(flags, &out->flags))
+	out->page_shift = page == 4096 ? 12 : page == 2097152 ? 21 : 30;
+	if (!flags || !mv_map_flags_parse(flags, &rights))
 		return bad(e, "flags of a mapping");
-	if (out->va < MV_KERNEL_HALF && out->va + (out->len - 1) >= MV_KERNEL_HALF)
+	out->flags = rights;
+	if (out->va < MV_KERNEL_HALF && out->va + (len - 1) >= MV_KERNEL_HALF)
 		return bad(e, "a mapping across the two halves");
 	return true;
 }

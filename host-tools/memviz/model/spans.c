@@ -143,17 +143,18 @@ static void map_crop(void *e, uint64_t first, uint64_t last)
 	struct mv_mapping *m = e;
 	m->pa += first - m->va;
 	m->va = first;
-	m->len = last - first + 1;
+	m->len = (last - first + 1) & MV_MAPPING_LEN_MAX; /* covered, so it fits */
 }
 
 static bool map_joins(const void *left, const void *right)
 {
 	const struct mv_mapping *a = left, *b = right;
-	return map_last(a) + 1 == b->va && a->pa + a->len == b->pa && a->page == b->page &&
-	       a->flags == b->flags;
+	return map_last(a) + 1 == b->va && a->pa + a->len == b->pa &&
+	       a->page_shift == b->page_shift && a->flags == b->flags &&
+	       (uint64_t)a->len + b->len <= MV_MAPPING_LEN_MAX;
 }
 
 const struct span_ops mapping_spans = {sizeof(struct mv_mapping), map_first, map_last, map_crop,
 				       map_joins};
-_Static_assert(sizeof(struct mv_mapping) <= ELEMENT_MAX, "element");
+_Static_assert(sizeof(struct mv_mapping) == 24, "a space may have 262,144 of them");
 _Static_assert(sizeof(struct mv_frame_run) <= ELEMENT_MAX, "element");

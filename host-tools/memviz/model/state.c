@@ -82,7 +82,7 @@ static json *mapping_json(const struct mv_mapping *r)
 	mv_json_add_hex(o, INSP_F_VA, r->va);
 	mv_json_add_hex(o, INSP_F_PA, r->pa);
 	mv_json_add_u64(o, INSP_F_LEN, r->len);
-	mv_json_add_u64(o, INSP_F_PAGE, r->page);
+	mv_json_add_u64(o, INSP_F_PAGE, mv_mapping_page(r));
 	mv_map_flags_text(r->flags, (r->flags & (MV_MAP_ACCESSED | MV_MAP_DIRTY)) != 0, flags);
 	mv_json_add_str(o, INSP_F_FLAGS, flags);
 	return o;
@@ -524,7 +524,7 @@ static json *answer_translate(const struct mv_model *m, json *params, struct mv_
 		char flags[9];
 		mv_map_flags_text(r->flags, false, flags);
 		mv_json_add_hex(o, INSP_F_PA, r->pa + (va - r->va));
-		mv_json_add_u64(o, INSP_F_PAGE, r->page);
+		mv_json_add_u64(o, INSP_F_PAGE, mv_mapping_page(r));
 		mv_json_add_str(o, INSP_F_FLAGS, flags);
 	} else {
 		json_object_object_add(o, INSP_F_PA, NULL);

@@ -553,6 +553,9 @@ static void malformed_records_change_nothing(void **state)
 		"\"space\":1,\"va\":\"0x1000\",\"pa\":\"0x0\",\"len\":0,\"page\":4096,"
 		"\"flags\":\"------\"}]}}",
 		"{\"topic\":\"mappings\",\"full\":false,\"data\":{\"added\":[{\"space\":1,"
+		"\"va\":\"0x1000\",\"pa\":\"0x0\",\"len\":1125899906842624,\"page\":4096,"
+		"\"flags\":\"------\"}]}}",
+		"{\"topic\":\"mappings\",\"full\":false,\"data\":{\"added\":[{\"space\":1,"
 		"\"va\":\"0x1000\",\"pa\":\"0x0\",\"len\":4096,\"page\":4096,\"flags\":\"zz\"}]}}",
 		"{\"topic\":\"events\",\"full\":false,\"data\":{\"events\":[[1,\"kmalloc\"]]}}",
 		"{\"topic\":\"log\",\"full\":false,\"data\":{\"lines\":[{}]}}",
@@ -569,6 +572,29 @@ static void malformed_records_change_nothing(void **state)
 		assert_equal_models(m, before);
 	}
 	mv_model_free(before);
+	mv_model_free(m);
+}
+
+/* A run's length has 50 bits: what would need more stays two runs. */
+static void runs_of_a_pib_do_not_join(void **state)
+{
+	(void)state;
+	struct mv_model *m = mv_model_new(NULL);
+	assert_int_equal(apply_text(m, "{\"topic\":\"mappings\",\"full\":true,\"data\":{"
+				       "\"added\":[{\"space\":0,\"va\":\"0xffff800000000000\","
+				       "\"pa\":\"0x0\",\"len\":1125899906838528,"
+				       "\"page\":4096,\"flags\":\"w-----\"}]}}"),
+			 MV_MALFORMED); /* runs over the end of the address space */
+	assert_int_equal(apply_text(m, "{\"topic\":\"mappings\",\"full\":true,\"data\":{"
+				       "\"added\":[{\"space\":0,\"va\":\"0xff00000000000000\","
+				       "\"pa\":\"0x0\",\"len\":1125899906838528,"
+				       "\"page\":4096,\"flags\":\"w-----\"},"
+				       "{\"space\":0,\"va\":\"0xff03fffffffff000\","
+				       "\"pa\":\"0x3fffffffff000\",\"len\":4096,"
+				       "\"page\":4096,\"flags\":\"w-----\"}]}}"),
+			 MV_APPLIED);
+	assert_sound(m);
+	assert_int_equal(mv_model_space(m, 0)->map_count, 2);
 	mv_model_free(m);
 }
 
@@ -698,6 +724,7 @@ int main(void)
 		cmocka_unit_test(a_state_that_never_ends_is_shown_after_a_while),
 		cmocka_unit_test(a_keyframe_and_ranges_carry_the_state),
 		cmocka_unit_test(malformed_records_change_nothing),
+		cmocka_unit_test(runs_of_a_pib_do_not_join),
 		cmocka_unit_test(deltas_without_a_state_ask_for_one),
 		cmocka_unit_test(rings_keep_the_newest),
 		cmocka_unit_test(history_goes_from_model_to_model),

@@ -218,8 +218,9 @@ void mv_app_tick(struct mv_app *a, uint64_t now_us)
 
 /* ---- actions ---- */
 
-static void freeze(struct mv_app *a)
+static void freeze(struct mv_app *a, enum mv_action act)
 {
+	(void)act;
 	if (a->frozen) {
 		mv_model_free(a->frozen);
 		a->frozen = NULL;
@@ -234,10 +235,11 @@ static void freeze(struct mv_app *a)
 	mv_app_say(a, ST_OK, "Frozen: data keeps coming, the picture stays. Space goes on");
 }
 
-static void mark(struct mv_app *a)
+static void mark(struct mv_app *a, enum mv_action act)
 {
 	bool showing = mv_app_view(a)->ops == &mv_diff_ops;
 
+	(void)act;
 	if (a->mark && !showing) {
 		mv_app_push(a, &mv_diff_ops, NULL);
 		return;
@@ -252,13 +254,14 @@ static void mark(struct mv_app *a)
 		mv_app_back(a);
 }
 
-static void record(struct mv_app *a)
+static void record(struct mv_app *a, enum mv_action act)
 {
 	struct mv_error e = {0};
 	const char *file = "";
 	uint64_t bytes = 0, records = 0;
 	char path[256], size[32];
 
+	(void)act;
 	if (!mv_app_can_act(a, true))
 		return;
 	if (mv_session_recording(a->session, &file, &bytes, &records)) {
@@ -333,24 +336,25 @@ static void form(struct mv_app *a, enum mv_action act)
 		mv_form_free(a, &t);
 }
 
-static void open_here(struct mv_app *a)
+static void open_here(struct mv_app *a, enum mv_action act)
 {
 	struct mv_view *v = mv_app_view(a);
 	struct mv_thing t = {.kind = THING_NONE};
 
-	if (v->ops->act && v->ops->act(v, ACT_OPEN))
+	if (v->ops->act && v->ops->act(v, act))
 		return;
 	if (v->ops->thing)
 		t = v->ops->thing(v);
 	mv_app_open(a, &t);
 }
 
-static void ask_translate(struct mv_app *a)
+static void ask_translate(struct mv_app *a, enum mv_action act)
 {
 	struct mv_view *v = mv_app_view(a);
 	struct mv_thing t = {.kind = THING_NONE};
 	char text[32] = "";
 
+	(void)act;
 	if (v->ops->thing)
 		t = v->ops->thing(v);
 	if (t.va || t.kind == THING_MAPPING)
@@ -374,12 +378,13 @@ static void view_action(struct mv_app *a, enum mv_action act)
 		mv_table_act(t, &rows, act);
 }
 
-static void open_filter(struct mv_app *a)
+static void open_filter(struct mv_app *a, enum mv_action act)
 {
 	struct mv_view *v = mv_app_view(a);
 	struct mv_rows rows = {0};
 	struct mv_table *t = v->ops->table ? v->ops->table(v, &rows) : NULL;
 
+	(void)act;
 	if (t)
 		mv_prompt_open(a, PROMPT_FILTER, t->filter);
 	else
@@ -397,95 +402,115 @@ static void refresh_table(struct mv_app *a)
 		mv_table_update(t, &rows);
 }
 
+/* ---- what each key's action does ---- */
+
+static void nothing(struct mv_app *a, enum mv_action act)
+{
+	(void)a, (void)act;
+}
+
+static void quit(struct mv_app *a, enum mv_action act)
+{
+	(void)act;
+	a->quit = true;
+}
+
+static void help(struct mv_app *a, enum mv_action act)
+{
+	(void)act;
+	mv_help_open(a);
+}
+
+static void go(struct mv_app *a, enum mv_action act)
+{
+	mv_app_go(a, (int)(act - ACT_SCREEN_1));
+}
+
+static void go_beside(struct mv_app *a, enum mv_action act)
+{
+	mv_app_go(a, (a->current + (act == ACT_NEXT_SCREEN ? 1 : SCREENS - 1)) % SCREENS);
+}
+
+static void back(struct mv_app *a, enum mv_action act)
+{
+	struct mv_view *v = mv_app_view(a);
+
+	if (!v->ops->act || !v->ops->act(v, act))
+		mv_app_back(a);
+}
+
+static void ask_line(struct mv_app *a, enum mv_action act)
+{
+	mv_prompt_open(a, act == ACT_COMMAND ? PROMPT_COMMAND : PROMPT_SEARCH, "");
+}
+
+static void search_on(struct mv_app *a, enum mv_action act)
+{
+	mv_app_search(a, a->search, act == ACT_SEARCH_NEXT ? 1 : -1);
+}
+
+static void switch_mouse(struct mv_app *a, enum mv_action act)
+{
+	(void)act;
+	a->mouse = !a->mouse;
+	a->mouse_changed = true;
+	mv_app_say(a, ST_OK, a->mouse ? "Mouse on" : "Mouse off: the terminal selects text");
+}
+
+static void redraw(struct mv_app *a, enum mv_action act)
+{
+	(void)act;
+	a->redraw_all = true;
+	if (a->session)
+		mv_session_resync(a->session);
+}
+
+/* Actions of the app itself; all others are the view's or its table's. */
+static void (*const handlers[ACT_COUNT])(struct mv_app *, enum mv_action) = {
+	[ACT_NONE] = nothing,
+	[ACT_QUIT] = quit,
+	[ACT_HELP] = help,
+	[ACT_SCREEN_1] = go,
+	[ACT_SCREEN_2] = go,
+	[ACT_SCREEN_3] = go,
+	[ACT_SCREEN_4] = go,
+	[ACT_SCREEN_5] = go,
+	[ACT_SCREEN_6] = go,
+	[ACT_NEXT_SCREEN] = go_beside,
+	[ACT_PREV_SCREEN] = go_beside,
+	[ACT_OPEN] = open_here,
+	[ACT_BACK] = back,
+	[ACT_FREEZE] = freeze,
+	[ACT_MARK] = mark,
+	[ACT_RECORD] = record,
+	[ACT_COMMAND] = ask_line,
+	[ACT_SEARCH] = ask_line,
+	[ACT_SEARCH_NEXT] = search_on,
+	[ACT_SEARCH_PREV] = search_on,
+	[ACT_FILTER] = open_filter,
+	[ACT_TRANSLATE] = ask_translate,
+	[ACT_ALLOC] = form,
+	[ACT_MAP] = form,
+	[ACT_UNMAP] = form,
+	[ACT_FREE] = form,
+	[ACT_MOUSE] = switch_mouse,
+	[ACT_REDRAW] = redraw,
+	[ACT_PLAY] = replay,
+	[ACT_STEP_BACK] = replay,
+	[ACT_STEP_FORWARD] = replay,
+	[ACT_FASTER] = replay,
+	[ACT_SLOWER] = replay,
+	[ACT_TIMELINE] = replay,
+};
+
 void mv_app_do(struct mv_app *a, enum mv_action act)
 {
 	refresh_table(a);
 	a->dirty = true;
-	switch (act) {
-	case ACT_NONE:
-		break;
-	case ACT_QUIT:
-		a->quit = true;
-		break;
-	case ACT_HELP:
-		mv_help_open(a);
-		break;
-	case ACT_SCREEN_1:
-	case ACT_SCREEN_2:
-	case ACT_SCREEN_3:
-	case ACT_SCREEN_4:
-	case ACT_SCREEN_5:
-	case ACT_SCREEN_6:
-		mv_app_go(a, (int)(act - ACT_SCREEN_1));
-		break;
-	case ACT_NEXT_SCREEN:
-		mv_app_go(a, (a->current + 1) % SCREENS);
-		break;
-	case ACT_PREV_SCREEN:
-		mv_app_go(a, (a->current + SCREENS - 1) % SCREENS);
-		break;
-	case ACT_OPEN:
-		open_here(a);
-		break;
-	case ACT_BACK:
-		if (!mv_app_view(a)->ops->act || !mv_app_view(a)->ops->act(mv_app_view(a), act))
-			mv_app_back(a);
-		break;
-	case ACT_FREEZE:
-		freeze(a);
-		break;
-	case ACT_MARK:
-		mark(a);
-		break;
-	case ACT_RECORD:
-		record(a);
-		break;
-	case ACT_COMMAND:
-		mv_prompt_open(a, PROMPT_COMMAND, "");
-		break;
-	case ACT_SEARCH:
-		mv_prompt_open(a, PROMPT_SEARCH, "");
-		break;
-	case ACT_SEARCH_NEXT:
-		mv_app_search(a, a->search, 1);
-		break;
-	case ACT_SEARCH_PREV:
-		mv_app_search(a, a->search, -1);
-		break;
-	case ACT_FILTER:
-		open_filter(a);
-		break;
-	case ACT_TRANSLATE:
-		ask_translate(a);
-		break;
-	case ACT_ALLOC:
-	case ACT_MAP:
-	case ACT_UNMAP:
-	case ACT_FREE:
-		form(a, act);
-		break;
-	case ACT_MOUSE:
-		a->mouse = !a->mouse;
-		a->mouse_changed = true;
-		mv_app_say(a, ST_OK,
-			   a->mouse ? "Mouse on" : "Mouse off: the terminal selects text");
-		break;
-	case ACT_REDRAW:
-		a->redraw_all = true;
-		if (a->session)
-			mv_session_resync(a->session);
-		break;
-	case ACT_PLAY:
-	case ACT_STEP_BACK:
-	case ACT_STEP_FORWARD:
-	case ACT_FASTER:
-	case ACT_SLOWER:
-	case ACT_TIMELINE:
-		replay(a, act);
-		break;
-	default:
+	if (handlers[act])
+		handlers[act](a, act);
+	else
 		view_action(a, act);
-	}
 }
 
 /* ---- input ---- */
@@ -537,7 +562,7 @@ static void press(struct mv_app *a, const struct mv_input *in)
 	else
 		hit = t && mv_table_click(t, &rows, in->row, in->col);
 	if (hit && again)
-		open_here(a);
+		open_here(a, ACT_OPEN);
 }
 
 static void mouse(struct mv_app *a, const struct mv_input *in)

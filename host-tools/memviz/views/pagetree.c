@@ -120,7 +120,7 @@ static void walk(struct mv_tree *t, const struct mv_space *s, int level, struct 
 		at = start > at ? start : at;
 		if (at >= in.to)
 			break;
-		if (m->page >= span) {
+		if (mv_mapping_page(m) >= span) {
 			leaf_row(t, s, i, level, (struct span){at, in.to});
 			at = start + m->len;
 			i++;
@@ -225,31 +225,28 @@ size_t mv_tree_parent(const struct mv_tree *t, size_t i)
 
 /* ---- marks ---- */
 
-struct by_pa {
-	uint64_t pa, end;
-	size_t run;
-};
-
-static int compare_pa(const void *a, const void *b)
+static int compare_pa(const void *a, const void *b, void *user)
 {
-	const struct by_pa *x = a, *y = b;
+	const struct mv_mapping *maps = user;
+	uint64_t x = maps[*(const uint32_t *)a].pa, y = maps[*(const uint32_t *)b].pa;
 
-	return (x->pa > y->pa) - (x->pa < y->pa);
+	return (x > y) - (x < y);
 }
 
-/* Runs sorted by physical address: one that begins before the furthest end so far overlaps. */
-static void mark_aliases(struct by_pa *list, size_t n, uint8_t *marks)
+/* Runs in order of physical address: one that begins before the furthest end so far overlaps. */
+static void mark_aliases(const struct mv_mapping *maps, const uint32_t *order, size_t n, uint8_t *marks)
 {
-	size_t furthest = 0;
+	uint32_t furthest = n ? order[0] : 0;
 
-	qsort(list, n, sizeof(*list), compare_pa);
 	for (size_t i = 1; i < n; i++) {
-		if (list[i].pa < list[furthest].end) {
-			marks[list[i].run] |= MARK_ALIAS;
-			marks[list[furthest].run] |= MARK_ALIAS;
+		const struct mv_mapping *r = &maps[order[i]], *far = &maps[furthest];
+
+		if (r->pa < far->pa + far->len) {
+			marks[order[i]] |= MARK_ALIAS;
+			marks[furthest] |= MARK_ALIAS;
 		}
-		if (list[i].end > list[furthest].end)
-			furthest = i;
+		if (r->pa + r->len > far->pa + far->len)
+			furthest = order[i];
 	}
 }
 
@@ -262,10 +259,10 @@ static bool kernel_memory(const struct mv_model *m, uint64_t pa)
 
 bool mv_mapping_marks(const struct mv_model *m, const struct mv_space *s, uint8_t *marks)
 {
-	struct by_pa *list = malloc((s->map_count ? s->map_count : 1) * sizeof(*list));
+	uint32_t *order = malloc((s->map_count ? s->map_count : 1) * sizeof(*order));
 	size_t n = 0;
 
-	if (!list)
+	if (!order)
 		return false;
 	for (size_t i = 0; i < s->map_count; i++) {
 		const struct mv_mapping *r = &s->maps[i];
@@ -277,9 +274,10 @@ bool mv_mapping_marks(const struct mv_model *m, const struct mv_space *s, uint8_
 				    ? MARK_USER_KERNEL
 				    : 0);
 		if (r->va < DIRECT_MAP || r->va >= DIRECT_MAP_END)
-			list[n++] = (struct by_pa){r->pa, r->pa + r->len, i};
+			order[n++] = (uint32_t)i;
 	}
-	mark_aliases(list, n, marks);
-	free(list);
+	qsort_r(order, n, sizeof(*order), compare_pa, s->maps);
+	mark_aliases(s->maps, order, n, marks);
+	free(order);
 	return true;
 }

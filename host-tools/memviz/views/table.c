@@ -50,7 +50,7 @@ struct sorting {
 static int compare(const void *a, const void *b, void *user)
 {
 	const struct sorting *s = user;
-	size_t x = *(const size_t *)a, y = *(const size_t *)b;
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
 	int col = s->t->sort, r;
 
 	if (s->t->columns[col].by_text) {
@@ -74,7 +74,7 @@ static bool reserve(struct mv_table *t, size_t n)
 {
 	if (n <= t->capacity)
 		return true;
-	size_t *order = realloc(t->order, n * sizeof(*order));
+	uint32_t *order = realloc(t->order, n * sizeof(*order));
 
 	if (!order)
 		return false;
@@ -122,7 +122,7 @@ void mv_table_update(struct mv_table *t, const struct mv_rows *rows)
 		return;
 	for (size_t i = 0; i < rows->count; i++)
 		if (passes(t, rows, i, t->filter))
-			t->order[t->count++] = i;
+			t->order[t->count++] = (uint32_t)i;
 	if (t->sort >= 0 && t->count > 1)
 		qsort_r(t->order, t->count, sizeof(*t->order), compare, &s);
 	reselect(t, rows);

@@ -47,7 +47,7 @@ struct mv_table {
 	bool follow;	  /* keeps the last row selected: a log */
 	bool narrow_note; /* set by drawing: some columns had no room */
 
-	size_t *order; /* rows shown, in order: indices of the source */
+	uint32_t *order; /* rows shown, in order: indices of the source */
 	size_t count, capacity;
 	size_t selected; /* index into order */
 	uint64_t selected_id;

@@ -144,8 +144,8 @@ static void range_text(void *ctx, size_t i, int col, char *out, size_t size)
 		mv_format_size(m->len, out, size);
 		break;
 	case R_PAGES:
-		snprintf(out, size, "%llu x %s", (unsigned long long)(m->len / m->page),
-			 mv_format_size(m->page, page, sizeof(page)));
+		snprintf(out, size, "%llu x %s", (unsigned long long)(m->len / mv_mapping_page(m)),
+			 mv_format_size(mv_mapping_page(m), page, sizeof(page)));
 		break;
 	case R_PA:
 		snprintf(out, size, "0x%llx", (unsigned long long)m->pa);
@@ -174,7 +174,7 @@ static double range_key(void *ctx, size_t i, int col)
 	case R_LEN:
 		return (double)m->len;
 	case R_PAGES:
-		return (double)m->len / m->page;
+		return (double)m->len / (double)mv_mapping_page(m);
 	case R_PA:
 		return (double)m->pa;
 	default:
@@ -247,8 +247,8 @@ static void row_words(struct tables *t, const struct mv_space *s, const struct m
 
 		snprintf(out, size, "%s 0x%llx  %llu x %s",
 			 mv_glyph_str(GL_RIGHT, t->view.app->ascii), (unsigned long long)pa,
-			 (unsigned long long)(row->len / m->page),
-			 mv_format_size(m->page, page, sizeof(page)));
+			 (unsigned long long)(row->len / mv_mapping_page(m)),
+			 mv_format_size(mv_mapping_page(m), page, sizeof(page)));
 	} else {
 		snprintf(out, size, "%s mapped in %zu %s",
 			 mv_format_size(row->mapped_bytes, bytes, sizeof(bytes)), row->runs,

@@ -94,6 +94,10 @@ struct mv_frame_run {
 	uint32_t refs;
 };
 
+/* Memory ends far below a PiB, and so does a run of it. */
+#define MV_MAPPING_LEN_BITS 50
+#define MV_MAPPING_LEN_MAX  ((1ull << MV_MAPPING_LEN_BITS) - 1)
+
 /* Effective rights of a mapping. */
 enum {
 	MV_MAP_WRITE = 1 << 0,
@@ -106,11 +110,19 @@ enum {
 	MV_MAP_DIRTY = 1 << 7,
 };
 
+/* 24 bytes: a space may have hundreds of thousands of them. */
 struct mv_mapping {
-	uint64_t va, pa, len; /* bytes */
-	uint32_t page;	      /* leaf size in bytes: 4096, 2097152, 1073741824 */
-	uint8_t flags;	      /* MV_MAP_* */
+	uint64_t va, pa;
+	uint64_t len : MV_MAPPING_LEN_BITS; /* bytes */
+	uint64_t page_shift : 6;	    /* leaf size as a power of two: 12, 21, 30 */
+	uint64_t flags : 8;		    /* MV_MAP_* */
 };
+
+/* Leaf size in bytes: 4096, 2097152, 1073741824. */
+static inline uint64_t mv_mapping_page(const struct mv_mapping *m)
+{
+	return 1ull << m->page_shift;
+}
 
 /* The kernel's half (from MV_KERNEL_HALF on) is common to all spaces and kept
  * once, in space MV_SPACE_KERNEL; the other spaces hold their user half. */
