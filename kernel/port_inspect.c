@@ -15,6 +15,7 @@
 #include <kernel/percpu.h>
 #include <kernel/printf.h>
 #include <kernel/safe_access.h>
+#include <kernel/thread.h>
 #include <kernel/time.h>
 #include <mm/hooks.h>
 #include <mm/query.h>
@@ -54,6 +55,14 @@ void insp_port_info(struct insp_info *info)
 		.seed = seed,
 	};
 	build_id_text(info->build_id, sizeof(info->build_id));
+}
+
+void insp_port_load(struct insp_load *load)
+{
+	struct thread_load now;
+
+	thread_load(&now);
+	*load = (struct insp_load){.wanted = now.wanted, .idle_us = now.idle_us};
 }
 
 void insp_port_gens(struct insp_gens *gens)

@@ -624,6 +624,7 @@ void mm_exit(void)
 	mm_hooks_forget();
 	mm_sites_forget();
 	memset(mm_cpus, 0, sizeof(mm_cpus));
+	mm_own_allocs = mm_own_frees = 0;
 	mm_machine.ready = false;
 }
 

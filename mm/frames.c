@@ -480,6 +480,7 @@ static inline struct Page *hand_out(struct zone *zone, struct Page *page, unsign
 	mm_poke(page->attr, (uint32_t)(flags | zone->attr));
 	mm_poke(page->refs, 1);
 	mm_count(zone->given, count);
+	mm_count(zone->runs_given, 1);
 	if (mm_unlikely(flags & PAGE_SHARED))
 		mm_count(zone->shared, count);
 	__atomic_store_n(&page->run_frames, (uint8_t)count, __ATOMIC_RELEASE);
@@ -816,6 +817,7 @@ static inline void free_single(struct Page *page)
 	struct zone *zone = &mm_zones[page->zone];
 
 	account_end(zone, page, 1);
+	mm_count(zone->runs_returned, 1);
 	mm_poke(page->refs, 0);
 	if (mm_unlikely(!cache_put(&mm_port_cpu()->frame[page->zone], page)))
 		give_one(zone, page);
@@ -853,10 +855,12 @@ static MM_COLD enum mm_status free_rest(struct Page *page, int number, uint64_t 
 		status = free_run(page, (unsigned)number);
 	if (mm_unlikely(status != MM_OK)) {
 		report_refusal(page, number, status, site);
-	} else if (mm_unlikely(mm_peek(mm_flags) & FRAME_SLOW)) {
-		report_free(page, number, site);
+		return status;
 	}
-	return status;
+	mm_count(mm_zones[page->zone].runs_returned, 1);
+	if (mm_unlikely(mm_peek(mm_flags) & FRAME_SLOW))
+		report_free(page, number, site);
+	return MM_OK;
 }
 
 enum mm_status mm_try_free_pages(struct Page *page, int number)
@@ -893,8 +897,10 @@ static inline __attribute__((always_inline)) bool free_plain(struct zone *zone, 
 		struct range range = range_of(zone, mm_page_bit(zone, page), number);
 
 		plain = is_promised(&range);
-		if (mm_likely(plain))
+		if (mm_likely(plain)) {
 			free_whole(zone, page, &range);
+			mm_count(zone->runs_returned, 1);
+		}
 	}
 	mm_unlock(&zone->lock);
 	return plain;

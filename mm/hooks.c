@@ -31,21 +31,35 @@ static struct listener listener_get(void)
 #define OBJECT_EVENTS (BIT(MM_EVENT_KMALLOC) | BIT(MM_EVENT_KFREE))
 #define FRAME_EVENTS  (BIT(MM_EVENT_ALLOC_PAGES) | BIT(MM_EVENT_FREE_PAGES))
 
-void mm_hook_set_mask(mm_hook_t hook, void *context, uint32_t events)
+// switch_lock is held.
+static void listen_to(uint32_t events)
 {
-	mm_irq_t irq = mm_lock_irq(&switch_lock);
 	uint32_t set = 0;
 
-	events = hook ? events & (BIT(MM_EVENT_TYPES) - 1) : 0;
 	if (events & OBJECT_EVENTS)
 		set |= SLOW_HOOK;
 	if (events & FRAME_EVENTS)
 		set |= SLOW_FRAMES;
+	mm_poke(mm_events_on, events);
+	mm_flags_change(set, (SLOW_HOOK | SLOW_FRAMES) & ~set);
+}
+
+void mm_hook_set_mask(mm_hook_t hook, void *context, uint32_t events)
+{
+	mm_irq_t irq = mm_lock_irq(&switch_lock);
+
 	mm_lock(&listener_lock);
 	listener = (struct listener){hook, context};
 	mm_unlock(&listener_lock);
-	mm_poke(mm_events_on, events);
-	mm_flags_change(set, (SLOW_HOOK | SLOW_FRAMES) & ~set);
+	listen_to(hook ? events & (BIT(MM_EVENT_TYPES) - 1) : 0);
+	mm_unlock_irq(&switch_lock, irq);
+}
+
+void mm_hook_mute(uint32_t events)
+{
+	mm_irq_t irq = mm_lock_irq(&switch_lock);
+
+	listen_to(mm_peek(mm_events_on) & ~events);
 	mm_unlock_irq(&switch_lock, irq);
 }
 

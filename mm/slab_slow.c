@@ -704,11 +704,15 @@ enum mm_status mm_try_kfree(void *address)
 }
 
 // --- for mm itself and for page tables ----------------------------------------
+uint64_t mm_own_allocs, mm_own_frees;
+
 void *mm_own_alloc(unsigned long size)
 {
 	mm_irq_t irq = mm_port_irq_save();
 	uint64_t object = object_take(mm_port_cpu(), class_for(size));
 
+	if (object)
+		mm_count(mm_own_allocs, 1);
 	if (object && mm_peek(mm_flags) & MM_SWITCH_NOTES)
 		mm_note_forget(object);
 	mm_port_irq_restore(irq);
@@ -720,6 +724,7 @@ void mm_own_free(void *address)
 	mm_irq_t irq = mm_port_irq_save();
 	enum mm_status status = free_judged(mm_port_cpu(), (uintptr_t)address, MM_OK, 0, 0);
 
+	mm_count(mm_own_frees, 1);
 	mm_port_irq_restore(irq);
 	if (mm_unlikely(status != MM_OK))
 		complain((uintptr_t)address, status, MM_CALLER);

@@ -103,6 +103,34 @@ uint64_t mm_generation(void)
 	return generation;
 }
 
+// All calls of kmalloc and kfree: page tables are a class of their own, and what mm
+// takes for itself is counted beside.
+static uint64_t object_events(bool frees)
+{
+	uint64_t sum = 0, counts[2];
+
+	for (unsigned cls = CLASS_FIRST; cls <= CLASS_LAST; cls++) {
+		class_counts(cls, &counts[0], &counts[1]);
+		sum += counts[frees];
+	}
+	return sum - (frees ? mm_peek(mm_own_frees) : mm_peek(mm_own_allocs));
+}
+
+uint64_t mm_event_count(enum mm_event_type type)
+{
+	uint64_t sum = 0;
+
+	if (type == MM_EVENT_KMALLOC || type == MM_EVENT_KFREE)
+		return object_events(type == MM_EVENT_KFREE);
+	for (int zone = 0; zone < ZONE_COUNT; zone++) {
+		if (type == MM_EVENT_ALLOC_PAGES)
+			sum += mm_peek(mm_zones[zone].runs_given);
+		else if (type == MM_EVENT_FREE_PAGES)
+			sum += mm_peek(mm_zones[zone].runs_returned);
+	}
+	return sum;
+}
+
 bool mm_zone_info(unsigned index, struct mm_zone_info *out)
 {
 	const struct zone *zone = &mm_zones[index];

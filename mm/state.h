@@ -73,8 +73,9 @@ struct zone {
 	uint64_t end_frame;
 	// atomic, frames: given - returned are not free
 	uint64_t given, returned;
-	uint64_t shared; // frames with PAGE_SHARED
-	uint64_t failed; // calls
+	uint64_t runs_given, runs_returned; // atomic: by calls, not by frames
+	uint64_t shared;		    // frames with PAGE_SHARED
+	uint64_t failed;		    // calls
 };
 extern struct zone mm_zones[ZONE_COUNT];
 extern const char *const mm_zone_names[ZONE_COUNT];
@@ -297,6 +298,8 @@ bool mm_slot_live(const struct slot *slot);
 // kmalloc for mm's own needs: unseen by hooks, notes and fail-the-nth.
 void *mm_own_alloc(unsigned long size);
 void mm_own_free(void *address);
+// How many of both there were: the counters of the classes include them. Atomic.
+extern uint64_t mm_own_allocs, mm_own_frees;
 // Gives back this CPU's empty slabs. Interrupts are off.
 void mm_slabs_trim(struct mm_cpu *cpu);
 

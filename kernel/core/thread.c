@@ -323,6 +323,19 @@ void thread_yield(void)
 	irq_restore(flags);
 }
 
+void thread_load(struct thread_load *load)
+{
+	irq_flags_t flags = irq_save();
+	struct runqueue *rq = this_runqueue();
+
+	spin_lock(&rq->lock);
+	*load = (struct thread_load){.idle_us = rq->idle->runtime_ns / 1000};
+	for (int i = 0; i < THREAD_PRIORITIES; i++)
+		load->wanted |= rq->ready[i].first != NULL;
+	spin_unlock(&rq->lock);
+	irq_restore(flags);
+}
+
 /* ---- birth and death
  * ------------------------------------------------------------------------------- */
 

@@ -103,8 +103,6 @@ static void spend(uint32_t *budget, size_t bytes)
 	*budget -= cost < *budget ? cost : *budget;
 }
 
-#define PAUSE_US 1000u
-
 /* True while we owe others the CPU. After a panic there are no others. */
 static bool resting(struct insp *insp, uint64_t now_us)
 {
@@ -114,9 +112,21 @@ static bool resting(struct insp *insp, uint64_t now_us)
 		return false;
 	if (now_us < insp->rest_until_us)
 		return true;
-	insp->worked_us = since < PAUSE_US ? insp->worked_us + since : 0;
+	/* A short time between calls is our caller at work for us. */
+	if (since < INSP_PAUSE_US)
+		insp->worked_us += since;
+	else
+		insp->worked_us -= insp->worked_us < 2 * since ? insp->worked_us : 2 * since;
 	insp->last_us = now_us;
 	return false;
+}
+
+static bool others_wait(void)
+{
+	struct insp_load load = {0};
+
+	insp_port_load(&load);
+	return load.wanted;
 }
 
 /* Takes what the round took into account; when we should be called next. */
@@ -129,6 +139,8 @@ static uint64_t account_work(struct insp *insp, uint64_t next_us)
 	if (insp->worked_us < INSP_WORK_US || insp->panicked)
 		return next_us;
 	insp->worked_us = 0;
+	if (!others_wait())
+		return next_us;
 	insp->rest_until_us = now_us + INSP_REST_US;
 	return insp->rest_until_us;
 }

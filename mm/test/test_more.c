@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "host.h"
+#include "rng.h"
 #include "state.h"
 
 // --- who listens to what -----------------------------------------------------------
@@ -106,6 +107,115 @@ static void test_mask_holds_beside_the_log(void **state)
 	host_stop();
 }
 
+// --- what is not heard is counted --------------------------------------------------
+static void mute_at_first(const struct mm_event *event, void *context)
+{
+	count_event(event, context);
+	mm_hook_mute(1u << MM_EVENT_KMALLOC | 1u << MM_EVENT_KFREE);
+}
+
+// A listener that has heard enough says so from within, and the fast paths are back.
+static void test_mute(void **state)
+{
+	(void)state;
+	host_start_plain(64 * MIB);
+	mm_hook_set(mute_at_first, heard);
+	one_of_each();
+	assert_int_equal(heard[MM_EVENT_KMALLOC], 1);
+	assert_int_equal(heard[MM_EVENT_KFREE], 0);
+	assert_int_equal(heard[MM_EVENT_ALLOC_PAGES], 1);
+	assert_int_equal(heard[MM_EVENT_FAILURE], 1);
+	mm_hook_mute(1u << MM_EVENT_ALLOC_PAGES | 1u << MM_EVENT_FREE_PAGES);
+	one_of_each();
+	assert_int_equal(heard[MM_EVENT_ALLOC_PAGES], 0);
+	assert_int_equal(heard[MM_EVENT_FAILURE], 1);
+	assert_int_equal(mm_cpus[0]->slow, 0);
+	assert_int_equal(mm_cpus[0]->token, 1);
+	assert_int_equal(mm_flags, 0);
+	mm_hook_set_mask(count_event, heard, 1u << MM_EVENT_KFREE);
+	one_of_each();
+	assert_int_equal(heard[MM_EVENT_KFREE], 1);
+	mm_hook_set(NULL, NULL);
+	mm_hook_mute(UINT32_MAX);
+	assert_int_equal(host_check(), 0);
+	host_stop();
+}
+
+enum { COUNTED = 4, HELD = 200 };
+static void *held[HELD];
+static struct Page *held_run[HELD];
+static uint64_t made[COUNTED];
+
+// Whole, or its last `behind` frames first.
+static void free_run_of(struct Page *run, unsigned frames, unsigned behind)
+{
+	free_pages(run + frames - behind, (int)behind);
+	if (behind < frames)
+		free_pages(run, (int)(frames - behind));
+	made[MM_EVENT_FREE_PAGES] += behind < frames ? 2 : 1;
+}
+
+static void random_call(struct rng *rng)
+{
+	unsigned i = (unsigned)rng_below(rng, HELD), frames = i % 2 ? 3 : 1;
+
+	if (rng_below(rng, 2)) {
+		if (held[i]) {
+			kfree(held[i]);
+			made[MM_EVENT_KFREE]++;
+			held[i] = NULL;
+		} else {
+			held[i] = kmalloc(rng_below(rng, 5000), 0);
+			made[MM_EVENT_KMALLOC] += held[i] != NULL;
+		}
+	} else if (held_run[i]) {
+		free_run_of(held_run[i], frames, 1 + (unsigned)rng_below(rng, frames));
+		held_run[i] = NULL;
+	} else {
+		held_run[i] = alloc_pages(ZONE_NORMAL, (int)frames, 0);
+		made[MM_EVENT_ALLOC_PAGES] += held_run[i] != NULL;
+	}
+}
+
+static void random_listening(struct rng *rng)
+{
+	const unsigned switches = MM_SWITCH_ATTRIBUTION | MM_SWITCH_LAST_CALLER;
+
+	if (rng_below(rng, 50) == 0)
+		mm_hook_set_mask(count_event, heard, (uint32_t)rng_below(rng, 128));
+	if (rng_below(rng, 50) == 0)
+		mm_hook_mute((uint32_t)rng_below(rng, 128));
+	if (rng_below(rng, 500) == 0)
+		assert_int_equal(mm_switches_set(switches, 0), MM_OK);
+	if (rng_below(rng, 500) == 0)
+		assert_int_equal(mm_switches_set(0, switches), MM_OK);
+	if (rng_below(rng, 500) == 0)
+		mm_trim();
+}
+
+// Whoever listens, whatever is switched: the counts are the calls that succeeded.
+static void test_event_counts(void **state)
+{
+	uint64_t before[COUNTED];
+	struct rng rng = {7};
+
+	(void)state;
+	host_start_plain(256 * MIB);
+	free_pages(alloc_pages(ZONE_NORMAL, 3, 0), 3);
+	assert_int_equal(mm_event_count(MM_EVENT_FREE_PAGES), 1); // the quickest way
+	for (unsigned type = 0; type < COUNTED; type++)
+		before[type] = mm_event_count(type);
+	for (int step = 0; step < 20000; step++) {
+		random_call(&rng);
+		random_listening(&rng);
+		for (unsigned type = 0; type < COUNTED; type++)
+			assert_int_equal(mm_event_count(type) - before[type], made[type]);
+		assert_int_equal(mm_event_count(MM_EVENT_MAP), 0);
+	}
+	mm_hook_set(NULL, NULL);
+	host_stop();
+}
+
 // --- runs that are freed where no search hoped for them ----------------------------
 static uint64_t live_bytes_of_sites(void)
 {
@@ -199,6 +309,8 @@ int main(void)
 		cmocka_unit_test(test_mask_chooses),
 		cmocka_unit_test(test_mask_keeps_fast_paths),
 		cmocka_unit_test(test_mask_holds_beside_the_log),
+		cmocka_unit_test(test_mute),
+		cmocka_unit_test(test_event_counts),
 		cmocka_unit_test(test_whole_runs_come_back),
 		cmocka_unit_test(test_queries_change_nothing),
 	};

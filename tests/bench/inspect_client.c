@@ -5,8 +5,8 @@
 //	inspect-client pipeline SOCKET        requests per second, 64 on their way at once
 //	inspect-client dump SOCKET QMP        33,280 leaves in runs of 8 pages; QEMU's `info tlb`
 //	inspect-client delta SOCKET           bytes of watch records for one kmalloc
-//	inspect-client rate SOCKET BARE_KB_S  bytes per second of long answers; a bare loop's
-//	inspect-client cost SOCKET SOCKET     churn's operations with and without a watch at 10 Hz
+//	inspect-client rate SOCKET BARE_KB_S  bytes per second of pages asked for ahead; a bare
+//loop's 	inspect-client cost SOCKET SOCKET     churn's operations with and without a watch at 10 Hz
 //	inspect-client sink SOCKET            reads until the other end closes, and measures nothing
 #include <errno.h>
 #include <poll.h>
@@ -272,12 +272,23 @@ static int measure_delta(struct line *line)
 
 static int measure_rate(struct line *line, const char *bare_kb_s)
 {
+	enum { WINDOW_PAGES = 4, PAGES = 600 };
+	static const char ask[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"mm.mappings\","
+				  "\"params\":{\"space\":0}}\n";
+	int sent = 0, answered = 0;
+
+	call(line, ask);
 	double start = now_s();
 	uint64_t before = line->received_bytes;
-	unsigned runs;
-
-	for (int i = 0; i < 5; i++)
-		dump_once(line, &runs);
+	while (answered < PAGES) {
+		while (sent < PAGES && sent - answered < WINDOW_PAGES) {
+			line_send(line, ask, sizeof(ask) - 1);
+			sent++;
+		}
+		if (!line_next(line, TIMEOUT_MS))
+			die("no answer");
+		answered++;
+	}
 	printf("inspect.uart_rate\t%.0f\tKB/s\tbare bursts\t%s\n",
 	       (double)(line->received_bytes - before) / (now_s() - start) / 1e3, bare_kb_s);
 	return 0;

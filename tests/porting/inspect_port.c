@@ -30,6 +30,12 @@ void insp_port_info(struct insp_info *info)
 				   .access = INSP_ACCESS_READ};
 }
 
+/* It knows nothing of others, so they are to be thought of. */
+void insp_port_load(struct insp_load *load)
+{
+	load->wanted = true;
+}
+
 /* Each must differ when the state does; the memory's figures are all the state there is. */
 void insp_port_gens(struct insp_gens *gens)
 {

@@ -60,6 +60,13 @@ void preempt_enable(void);
 /* True when the current context may sleep: a thread, preemption and interrupts enabled. */
 bool thread_may_sleep(void);
 
+/* What other threads make of this CPU. Any context. */
+struct thread_load {
+	bool wanted;	  /* one of them is ready and waits for it */
+	uint64_t idle_us; /* how long it has had nothing to do, since boot */
+};
+void thread_load(struct thread_load *load);
+
 uint32_t thread_id(const struct thread *thread);
 const char *thread_name(const struct thread *thread);
 

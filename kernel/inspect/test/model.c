@@ -70,7 +70,7 @@ static struct {
 	struct insp *insp;
 	uint32_t listen;
 	uint64_t epoch_ns, clock_us, clock_cost_us, random;
-	bool clock_set;
+	bool clock_set, busy;
 	struct frame *frame;
 	uint64_t frames;
 	uint64_t zone_start[ZONES], zone_end[ZONES];
@@ -950,6 +950,11 @@ void model_set_clock_cost(uint64_t us)
 	m.clock_cost_us = us;
 }
 
+void model_set_load(bool busy)
+{
+	m.busy = busy;
+}
+
 void model_set_access(enum insp_access access)
 {
 	m.options.access = access;
@@ -971,6 +976,11 @@ const struct model_counts *model_counts(void)
 uint64_t insp_port_clock_us(void)
 {
 	return now_us();
+}
+
+void insp_port_load(struct insp_load *load)
+{
+	load->wanted = m.busy;
 }
 
 void insp_port_info(struct insp_info *info)

@@ -25,6 +25,8 @@ void model_attach(struct insp *insp);
 void model_set_clock(uint64_t us);
 /* From now on every look at the clock of model_set_clock() takes so long. */
 void model_set_clock_cost(uint64_t us);
+/* Whether others want the CPU all the time. */
+void model_set_load(bool busy);
 void model_set_access(enum insp_access access);
 /* Lets the running workloads work up to now; returns the operations done. */
 uint64_t model_run(uint64_t now_us);

@@ -30,7 +30,8 @@ struct mm_event {
 };
 
 // Called for each event, after the operation, with no mm lock held and
-// interrupts off. Must not call back into mm except the read-only functions.
+// interrupts off. Must not call back into mm except the read-only functions and
+// mm_hook_mute().
 typedef void (*mm_hook_t)(const struct mm_event *event, void *context);
 
 // Purpose:  installs the one listener, for the events whose bits are set in
@@ -43,6 +44,16 @@ typedef void (*mm_hook_t)(const struct mm_event *event, void *context);
 void mm_hook_set_mask(mm_hook_t hook, void *context, uint32_t events);
 // The same for every event.
 void mm_hook_set(mm_hook_t hook, void *context);
+
+// Purpose:  the listener hears no more of `events` until mm_hook_set_mask() is
+//           called again: one that has heard enough slows nobody down.
+// Context:  any but NMI, the hook itself included. An event that began just
+//           before may still be heard.
+void mm_hook_mute(uint32_t events);
+// How many events of these four types there were since mm_init, heard or not:
+// KMALLOC, KFREE, ALLOC_PAGES, FREE_PAGES; 0 for others. Between the counting and
+// the hook of an operation others may run. Any context; O(CPUs x classes).
+uint64_t mm_event_count(enum mm_event_type type);
 
 // Counts every change of mm's state; equal values mean an unchanged state.
 // Any context; O(CPUs x classes).

@@ -90,11 +90,14 @@ void insp_link_reset(struct insp_link *link);
  * earlier: at once, there is more to do; UINT64_MAX: only when bytes arrive or a line drains).
  */
 #define INSP_POLL_RECORDS 64u
-/* Whoever calls may do so at any priority: a client that never stops asking does not get the CPU
- * for itself. After INSP_WORK_US without a pause, insp_poll() does nothing for INSP_REST_US (it
- * returns the end of that time), so that others run. A pause is a millisecond without a call. */
-#define INSP_WORK_US 20000u
-#define INSP_REST_US 10000u
+/* Whoever calls may do so at any priority: a client that never stops asking does not get for
+ * itself a CPU that others want (insp_port_load()). After INSP_WORK_US of work, insp_poll() does
+ * nothing for INSP_REST_US (it returns the end of that time), so that others run. While nobody
+ * calls for INSP_PAUSE_US or longer, others have the CPU too: each such microsecond makes good two
+ * of work. */
+#define INSP_WORK_US  4000u
+#define INSP_REST_US  2000u
+#define INSP_PAUSE_US 100u
 uint64_t insp_poll(struct insp *insp, uint64_t now_us);
 
 /*

@@ -55,6 +55,12 @@ struct insp_info {
 	uint64_t seed; /* differs from boot to boot; makes sessions unlike each other */
 };
 
+/* What others make of the CPU that the inspector runs on. */
+struct insp_load {
+	bool wanted;	  /* right now somebody waits for it */
+	uint64_t idle_us; /* how long it had nothing to do, since boot */
+};
+
 /* ---- items of insp_port_next(), one struct per kind ---- */
 
 enum insp_kind {
@@ -307,6 +313,9 @@ uint64_t insp_port_clock_us(void);
 
 /* Fills *info. What it says may change only in access level. */
 void insp_port_info(struct insp_info *info);
+
+/* Fills *load, which is zeroed before; cheap. A port that cannot tell says wanted. */
+void insp_port_load(struct insp_load *load);
 
 /* Reads the counters; cheap (called many times per record). */
 void insp_port_gens(struct insp_gens *gens);
