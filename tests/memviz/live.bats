@@ -225,3 +225,12 @@ hello" ]
 	grep -aq 'g#67' "$DIR/told"
 	[ "$(stat -c %a "$DIR/ends/gdb.sock")" = 600 ]
 }
+
+@test "the summary names the code behind each event" {
+	kernel --workload churn
+	memviz call trace.stop >/dev/null # the names come without attribution, too
+	run memviz run
+	[ "$status" -eq 0 ]
+	[[ $output == *"Latest events"*"  by churn_run+0x4c"* ]]
+	[[ $output != *"  by 0x"* ]]
+}

@@ -90,8 +90,8 @@ struct mv_session {
 	unsigned full_seen;	   /* topics whose full state is complete */
 	bool resync;
 	uint64_t resync_us;
-	bool spaces_wanted, spaces_asked, sites_wanted, sites_asked;
-	uint64_t spaces_us, sites_us;
+	bool spaces_wanted, spaces_asked, name_asked;
+	uint64_t spaces_us, names_after_us;
 	bool history_asked;
 	uint64_t history_since_us;
 

@@ -197,7 +197,7 @@ static void lost(struct mv_session *s, const char *why)
 	s->state = was ? MV_SESSION_LOST : MV_SESSION_CONNECTING;
 	s->watch_asked = false;
 	s->full_seen = 0;
-	s->spaces_asked = s->sites_asked = false;
+	s->spaces_asked = s->name_asked = false;
 	s->retry_us = mv_now_us() + s->retry_pause_us;
 	s->retry_pause_us = s->retry_pause_us * 2 > RECONNECT_MAX ? RECONNECT_MAX
 								  : s->retry_pause_us * 2;

@@ -12,8 +12,8 @@
 #include <string.h>
 
 #define SPACES_PAUSE_US 500000u
-#define SITES_PAUSE_US	5000000u
-#define SITES_MOST	200
+#define NAMES_PAUSE_US	5000000u /* after a question that brought no name */
+#define NAMED_EVENTS	64	 /* the latest events, whose sites get names */
 #define HISTORY_PAGE	500
 
 static const char *const topic_names[] = {INSP_TOPIC_NAMES};
@@ -95,7 +95,7 @@ static void session_begins(struct mv_session *s, struct json_object *result)
 	s->watch_asked = false;
 	s->full_seen = 0;
 	s->spaces_wanted = true;
-	s->sites_wanted = true;
+	s->names_after_us = 0;
 	s->history_since_us = s->history_asked ? s->model->time_us : 0;
 	s->history_asked = false;
 }
@@ -234,18 +234,15 @@ void sync_gap(struct mv_session *s)
 static void note_full(struct mv_session *s, struct json_object *params)
 {
 	const char *topic = mv_json_str(params, INSP_F_TOPIC);
-	bool more = false, full = false;
+	bool more = false;
 	unsigned bit = topic ? mv_topic_parse(topic) : 0;
 	mv_json_flag(params, INSP_F_MORE, &more);
-	mv_json_flag(params, INSP_F_FULL, &full);
 	/* Happenings are never complete; a state is when the model shows it. */
 	bool state = bit & (MV_TOPIC_FRAMES | MV_TOPIC_MAPPINGS);
 	if (bit && (!more || !state || !mv_model_arriving(s->model)))
 		s->full_seen |= bit;
 	if (bit == MV_TOPIC_MAPPINGS)
 		s->spaces_wanted = true;
-	if (bit == MV_TOPIC_EVENTS && !full)
-		s->sites_wanted = true;
 }
 
 void sync_notify(struct mv_session *s, struct json_object *params, uint64_t time_us)
@@ -290,15 +287,15 @@ static void spaces_came(void *user, struct json_object *result, const struct mv_
 	keep_answer(s, INSP_M_SPACES, result);
 }
 
-static void sites_came(void *user, struct json_object *result, const struct mv_error *error)
+static void name_came(void *user, struct json_object *result, const struct mv_error *error)
 {
 	struct mv_session *s = user;
-	(void)error;
-	s->sites_asked = false;
-	if (result)
-		mv_model_apply_result(s->model, INSP_M_TRACE_SITES, NULL, result, s->model->time_us,
-				      NULL);
-	keep_answer(s, INSP_M_TRACE_SITES, result);
+	const char *kind = error ? NULL : mv_json_str(result, INSP_F_KIND);
+	s->name_asked = false;
+	if (!kind || strcmp(kind, "image") != 0)
+		s->names_after_us = mv_now_us() + NAMES_PAUSE_US;
+	keep_answer(s, INSP_M_OBJECT, result);
+	session_arm(s, 1);
 }
 
 static void history_page(void *user, struct json_object *result, const struct mv_error *error);
@@ -325,23 +322,28 @@ static void history_page(void *user, struct json_object *result, const struct mv
 		ask_history(s, next);
 }
 
-static bool unknown_site(const struct mv_model *m)
+/* The site of one of the latest events that has no name yet; 0: none. */
+static uint64_t unnamed_site(const struct mv_model *m)
 {
-	size_t n = mv_model_events(m), from = n > 64 ? n - 64 : 0;
-	for (size_t i = from; i < n; i++) {
-		const struct mv_event *e = mv_model_event(m, i);
-		if (e->site && !mv_model_symbol(m, e->site))
-			return true;
+	size_t n = mv_model_events(m), from = n > NAMED_EVENTS ? n - NAMED_EVENTS : 0;
+	for (size_t i = n; i > from; i--) {
+		uint64_t site = mv_model_event(m, i - 1)->site;
+		if (site && !mv_model_symbol(m, site))
+			return site;
 	}
-	return false;
+	return 0;
 }
 
-static void ask_sites(struct mv_session *s)
+/* Events name their site by address. One question at a time: a program has few sites. */
+static void ask_name(struct mv_session *s, uint64_t now)
 {
+	uint64_t site = now >= s->names_after_us ? unnamed_site(s->model) : 0;
+	if (!site)
+		return;
 	struct json_object *p = json_object_new_object();
-	mv_json_add_str(p, INSP_F_SORT, "allocs");
-	s->sites_asked = true;
-	mv_session_call_all(s, INSP_M_TRACE_SITES, p, SITES_MOST, sites_came, s);
+	mv_json_add_hex(p, INSP_F_ADDR, site);
+	s->name_asked = true;
+	mv_session_call(s, INSP_M_OBJECT, p, name_came, s);
 }
 
 /* Sends what is due; returns when to look again. */
@@ -362,13 +364,8 @@ static uint64_t sync_extras(struct mv_session *s, uint64_t now)
 			next = s->spaces_us + SPACES_PAUSE_US;
 		}
 	}
-	if (s->sites_wanted && !s->sites_asked && s->topics & MV_TOPIC_EVENTS &&
-	    now >= s->sites_us + SITES_PAUSE_US) {
-		s->sites_wanted = false;
-		s->sites_us = now;
-		if (unknown_site(s->model))
-			ask_sites(s);
-	}
+	if (!s->name_asked && s->topics & MV_TOPIC_EVENTS)
+		ask_name(s, now);
 	return next;
 }
 

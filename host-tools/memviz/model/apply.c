@@ -511,6 +511,26 @@ static enum mv_applied result_sites(struct mv_model *m, struct json_object *para
 	return MV_APPLIED;
 }
 
+/* An address in the image has a name, or its number for one: that is known, too. */
+static enum mv_applied result_object(struct mv_model *m, struct json_object *params,
+				     const struct update *u, struct mv_error *e)
+{
+	(void)params;
+	const char *kind = mv_json_str(u->data, INSP_F_KIND);
+	uint64_t addr;
+	char safe[64];
+	if (!kind || !mv_json_hex(u->data, INSP_F_ADDR, &addr))
+		return malformed(e, "an object");
+	if (strcmp(kind, "image") != 0)
+		return MV_UNCHANGED;
+	const char *symbol = mv_json_str(u->data, INSP_F_SYMBOL);
+	model_learn_symbol(m, addr,
+			   symbol && symbol[0] ? mv_format_safe(symbol, safe, sizeof safe)
+					       : mv_format_addr(addr, safe, sizeof safe));
+	model_touch(m, MV_PART_EVENTS);
+	return MV_APPLIED;
+}
+
 static const struct {
 	const char *method;
 	result_fn apply;
@@ -525,6 +545,7 @@ static const struct {
 	{INSP_M_MAPPINGS,	  result_mappings, false},
 	   {INSP_M_LOG,		result_log,	    false},
 	{INSP_M_TRACE_SITES, result_sites,	   false},
+	   {INSP_M_OBJECT,	   result_object,	  false},
 };
 
 enum mv_applied mv_model_apply_result(struct mv_model *m, const char *method,

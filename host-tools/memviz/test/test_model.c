@@ -687,6 +687,36 @@ static void history_goes_from_model_to_model(void **state)
 	mv_model_free(other);
 }
 
+static enum mv_applied apply_object(struct mv_model *m, const char *text)
+{
+	struct json_object *o = json_tokener_parse(text);
+	struct mv_error e;
+	assert_non_null(o);
+	enum mv_applied r = mv_model_apply_result(m, "mm.object", NULL, o, 1, &e);
+	json_object_put(o);
+	return r;
+}
+
+/* What a code address is called, or that it has no name, is known once it was asked. */
+static void code_addresses_get_names(void **state)
+{
+	struct mv_model *m = mv_model_new(NULL);
+	(void)state;
+	assert_int_equal(apply_object(m, "{\"addr\":\"0xffffffff80001000\",\"kind\":\"image\","
+					 "\"symbol\":\"churn_run+0x4c\"}"),
+			 MV_APPLIED);
+	assert_string_equal(mv_model_symbol(m, 0xffffffff80001000), "churn_run+0x4c");
+	assert_int_equal(apply_object(m, "{\"addr\":\"0xffffffff80002000\",\"kind\":\"image\"}"),
+			 MV_APPLIED);
+	assert_string_equal(mv_model_symbol(m, 0xffffffff80002000), "0xffffffff80002000");
+	assert_int_equal(apply_object(m, "{\"addr\":\"0xffff800000001000\",\"kind\":\"slab\","
+					 "\"symbol\":\"churn_run+0x4c\"}"),
+			 MV_UNCHANGED);
+	assert_null(mv_model_symbol(m, 0xffff800000001000));
+	assert_int_equal(apply_object(m, "{\"kind\":\"image\"}"), MV_MALFORMED);
+	mv_model_free(m);
+}
+
 static void answers_come_from_the_state(void **state)
 {
 	(void)state;
@@ -728,6 +758,7 @@ int main(void)
 		cmocka_unit_test(deltas_without_a_state_ask_for_one),
 		cmocka_unit_test(rings_keep_the_newest),
 		cmocka_unit_test(history_goes_from_model_to_model),
+		cmocka_unit_test(code_addresses_get_names),
 		cmocka_unit_test(answers_come_from_the_state),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);

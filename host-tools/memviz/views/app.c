@@ -9,7 +9,6 @@
 #include <time.h>
 
 #define MESSAGE_US	5000000
-#define SYMBOLS_US	15000000
 #define DOUBLE_PRESS_US 400000
 
 static const struct mv_view_ops *const roots[SCREENS] = {
@@ -170,7 +169,6 @@ void mv_app_init(struct mv_app *a, struct mv_session *s, const struct mv_model *
 void mv_app_free(struct mv_app *a)
 {
 	mv_ask_clear(&a->acting);
-	mv_ask_clear(&a->symbols);
 	mv_app_close_popup(a);
 	for (int i = 0; i < SCREENS; i++)
 		while (a->screen[i]) {
@@ -186,15 +184,6 @@ void mv_app_free(struct mv_app *a)
 	mv_canvas_free(&a->canvas);
 }
 
-/* Events name their site by address; the model remembers the names that trace.sites tells. */
-static void learn_symbols(struct mv_app *a)
-{
-	bool due = a->symbols.state == ASK_IDLE || a->now_us - a->symbols.asked_us > SYMBOLS_US;
-
-	if (a->link.state == MV_SESSION_LIVE && due && a->symbols.state != ASK_WAITING)
-		mv_ask_send(&a->symbols, a, "trace.sites", NULL, true);
-}
-
 void mv_app_tick(struct mv_app *a, uint64_t now_us)
 {
 	struct mv_view *v = mv_app_view(a);
@@ -205,7 +194,6 @@ void mv_app_tick(struct mv_app *a, uint64_t now_us)
 		a->replaying = mv_session_replay_status(a->session, &a->replay);
 	}
 	a->model = a->frozen ? a->frozen : a->live;
-	learn_symbols(a);
 	if (a->live->uptime_us != a->uptime_us) {
 		a->uptime_us = a->live->uptime_us;
 		a->uptime_seen_us = now_us;

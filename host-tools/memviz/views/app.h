@@ -182,8 +182,7 @@ struct mv_app {
 	size_t hot_count;
 	struct mv_rect timeline_bar;
 
-	struct mv_ask symbols; /* trace.sites, from which the model learns names */
-	struct mv_ask acting;  /* the command or form that runs */
+	struct mv_ask acting; /* the command or form that runs */
 	struct mv_tui_options options;
 	const char *colors_name;
 	uint64_t now_us;		    /* CLOCK_MONOTONIC at the beginning of this round */
