@@ -367,7 +367,7 @@ static size_t read_chunk(const struct rsp *r)
 }
 
 enum mv_status rsp_pages(struct rsp *r, const uint64_t *addresses, size_t count,
-			 uint64_t (*pages)[512], struct mv_error *e)
+			 uint64_t (*pages)[512], bool *good, struct mv_error *e)
 {
 	size_t chunk = read_chunk(r), asked = 0, got = 0;
 	struct mv_buf out = {0}, reply = {0};
@@ -378,11 +378,16 @@ enum mv_status rsp_pages(struct rsp *r, const uint64_t *addresses, size_t count,
 			ask_page(r, &out, addresses[asked++], chunk);
 		st = out.len ? send_all(r, out.data, out.len, e) : MV_OK;
 		uint8_t *page = (uint8_t *)pages[got];
+		bool whole = true;
 		for (size_t at = 0; st == MV_OK && at < 4096; at += chunk) {
 			st = receive(r, &reply, e);
-			if (st == MV_OK && !take_hex(&reply, page + at, chunk))
-				memset(page + at, 0, chunk);
+			if (st == MV_OK && take_hex(&reply, page + at, chunk))
+				continue;
+			memset(page + at, 0, chunk);
+			whole = false;
 		}
+		if (good)
+			good[got] = whole;
 		got++;
 	}
 	mv_buf_free(&out);

@@ -431,7 +431,10 @@ static json *answer_caches(const struct mv_model *m, json *params, struct mv_err
 static json *answer_spaces(const struct mv_model *m, json *params, struct mv_error *e)
 {
 	(void)params;
-	return m->spaces_known ? spaces_json(m) : unknown(e);
+	json *o = m->spaces_known ? spaces_json(m) : unknown(e);
+	if (o)
+		json_object_object_add(o, INSP_F_NEXT, NULL);
+	return o;
 }
 
 static json *answer_log(const struct mv_model *m, json *params, struct mv_error *e)

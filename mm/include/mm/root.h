@@ -66,10 +66,10 @@ struct mm_root_entry {
 struct mm_root {
 	char magic[8];
 	uint32_t version;
-	uint32_t bytes;	    // of this structure
-	uint64_t self;	    // its own virtual address: a copy elsewhere is none
-	uint64_t table;	    // virtual address of the first entry
-	uint32_t entries;   // how many
+	uint32_t bytes;	     // of this structure
+	uint64_t self;	     // its own virtual address: a copy elsewhere is none
+	uint64_t table;	     // virtual address of the first entry
+	uint32_t entries;    // how many
 	uint32_t entry_size; // bytes from one to the next
 };
 
