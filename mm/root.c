@@ -7,32 +7,20 @@
 
 #define MEMBER(type, member) (((const type *)0)->member)
 
-#define VALUE(name, value)                         \
-	{                                          \
-		name, MM_ROOT_VALUE, (value), 8, 1 \
-	}
-#define VARIABLE(name, lvalue)                                                    \
-	{                                                                         \
-		name, MM_ROOT_VARIABLE, (uintptr_t) & (lvalue), sizeof(lvalue), 1 \
-	}
-#define ARRAY(name, array)                                                      \
-	{                                                                       \
-		name, MM_ROOT_VARIABLE, (uintptr_t)(array), sizeof((array)[0]), \
-			sizeof(array) / sizeof((array)[0])                      \
-	}
-#define STRUCT(name, type)                               \
-	{                                                \
-		name, MM_ROOT_STRUCT, 0, sizeof(type), 1 \
-	}
-#define FIELD(name, type, member)                                                            \
-	{                                                                                    \
-		name, MM_ROOT_FIELD, offsetof(type, member), sizeof(MEMBER(type, member)), 1 \
-	}
-#define FIELDS(name, type, member)                                                            \
-	{                                                                                     \
-		name, MM_ROOT_FIELD, offsetof(type, member), sizeof(MEMBER(type, member)[0]), \
-			sizeof(MEMBER(type, member)) / sizeof(MEMBER(type, member)[0])        \
-	}
+// clang-format off
+#define VALUE(name, value)	{name, MM_ROOT_VALUE, (value), 8, 1}
+#define VARIABLE(name, lvalue)	{name, MM_ROOT_VARIABLE, (uintptr_t)&(lvalue), sizeof(lvalue), 1}
+#define ARRAY(name, array)	{name, MM_ROOT_VARIABLE, (uintptr_t)(array), sizeof((array)[0]), \
+				 sizeof(array) / sizeof((array)[0])}
+#define STRUCT(name, type)	{name, MM_ROOT_STRUCT, 0, sizeof(type), 1}
+#define FIELD(name, type, member)                                                     \
+				{name, MM_ROOT_FIELD, offsetof(type, member),         \
+				 sizeof(MEMBER(type, member)), 1}
+#define FIELDS(name, type, member)                                                    \
+				{name, MM_ROOT_FIELD, offsetof(type, member),         \
+				 sizeof(MEMBER(type, member)[0]),                     \
+				 sizeof(MEMBER(type, member)) / sizeof(MEMBER(type, member)[0])}
+// clang-format on
 
 static const struct mm_root_entry entries[] = {
 	VALUE("frame.shift", MM_FRAME_SHIFT),

@@ -52,3 +52,13 @@ $(addprefix $(BUILD)/obj/port2/,$(dir.$1)/%.o tests/porting/$1_port.o): CPPFLAGS
 	-nostdinc -isystem $(CC_HEADERS) -isystem kernel/include/freestanding
 endef
 $(foreach u,mm gdbstub inspect,$(eval $(call porting_rule,$u)))
+
+# ---- both ends of mm's root descriptor: what memviz reads equals what mm says -------------------------
+root.rig := tests/memviz/root_guest.c mm/test/port/port_host.c
+root.INC := -Ihost-tools/memviz/gdb -Imm/test
+PROGS += memviz-root
+memviz-root.kind  := test
+memviz-root.units := mm memviz
+memviz-root.srcs  := tests/memviz/test_root.c $(root.rig)
+memviz-root.libs  := -lcmocka $(memviz_LIBS)
+$(BUILD)/obj/asan/tests/memviz/%.o $(BUILD)/obj/fuzz/tests/memviz/%.o: CPPFLAGS += $(root.INC)

@@ -64,7 +64,7 @@ struct walk {
 	uint64_t cr0, cr3, cr4, efer;
 	unsigned levels;	   /* 4 or 5 */
 	struct table_page *tables; /* by pa */
-	size_t table_count, table_capacity, tables_most;
+	size_t table_count, table_capacity, tables_of_cr3;
 	bool too_many;		 /* why reading failed */
 	struct leaf_list leaves; /* of cr3 */
 };

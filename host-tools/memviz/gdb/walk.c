@@ -77,12 +77,12 @@ static void add(struct level *l, uint64_t pa)
 	l->pa[l->count++] = pa;
 }
 
-static enum mv_status read_level(struct walk *w, const struct level *l, read_pages_fn read,
-				 void *user, struct mv_error *e)
+static enum mv_status read_level(struct walk *w, const struct level *l, size_t most,
+				 read_pages_fn read, void *user, struct mv_error *e)
 {
 	uint64_t(*pages)[512] = mv_alloc(BATCH * sizeof *pages);
 	enum mv_status st = MV_OK;
-	w->too_many = w->table_count + l->count > w->tables_most;
+	w->too_many = w->table_count + l->count > most;
 	if (w->too_many)
 		st = mv_fail(e, MV_LINK, "more page tables than memviz reads");
 	for (size_t at = 0; st == MV_OK && at < l->count; at += BATCH) {
@@ -136,8 +136,8 @@ static struct level tables_below(const struct walk *w, const struct level *l, un
 }
 
 /* All tables that are reached through the first `slots` entries of a root. */
-static enum mv_status read_tables(struct walk *w, uint64_t root, unsigned slots, read_pages_fn read,
-				  void *user, struct mv_error *e)
+static enum mv_status read_tables(struct walk *w, uint64_t root, unsigned slots, size_t most,
+				  read_pages_fn read, void *user, struct mv_error *e)
 {
 	struct level now = {0};
 	enum mv_status st = MV_OK;
@@ -147,7 +147,7 @@ static enum mv_status read_tables(struct walk *w, uint64_t root, unsigned slots,
 		for (size_t i = 0; i < now.count; i++)
 			if (!walk_table(w, now.pa[i]))
 				add(&fresh, now.pa[i]);
-		st = read_level(w, &fresh, read, user, e);
+		st = read_level(w, &fresh, most, read, user, e);
 		if (st == MV_OK)
 			below = tables_below(w, &now, level, level == w->levels ? slots : SLOTS);
 		free(fresh.pa);
@@ -237,8 +237,8 @@ enum mv_status walk_read(struct walk *w, read_pages_fn read, void *user, struct 
 		return mv_fail(e, MV_LINK, "the guest is not in long mode (efer 0x%llx)",
 			       (unsigned long long)w->efer);
 	w->levels = w->cr4 & CR4_LA57 ? 5 : 4;
-	w->tables_most = TABLES_MOST;
-	enum mv_status st = read_tables(w, w->cr3 & ADDRESS, SLOTS, read, user, e);
+	enum mv_status st = read_tables(w, w->cr3 & ADDRESS, SLOTS, TABLES_MOST, read, user, e);
+	w->tables_of_cr3 = w->table_count;
 	if (st == MV_OK)
 		list_root(w, w->cr3 & ADDRESS, SLOTS, &w->leaves);
 	return st;
@@ -247,9 +247,8 @@ enum mv_status walk_read(struct walk *w, read_pages_fn read, void *user, struct 
 enum mv_status walk_user_half(struct walk *w, uint64_t root, struct leaf_list *out,
 			      read_pages_fn read, void *user, struct mv_error *e)
 {
-	if (w->tables_most == TABLES_MOST)
-		w->tables_most = w->table_count + TABLES_MORE;
-	enum mv_status st = read_tables(w, root & ADDRESS, SLOTS / 2, read, user, e);
+	size_t most = w->tables_of_cr3 + TABLES_MORE;
+	enum mv_status st = read_tables(w, root & ADDRESS, SLOTS / 2, most, read, user, e);
 	if (st == MV_OK)
 		list_root(w, root & ADDRESS, SLOTS / 2, out);
 	return st;

@@ -29,14 +29,15 @@
 //   class.table is page tables of 1 << page.shift. Objects in use are the sum over
 //   the CPUs of cpu.allocs[c] less that of cpu.frees[c + 1]; tables use one index
 //   for both. A slab has 1 << granule.shift bytes, or one object if that is larger.
-// - The granule at virtual address v has the descriptor at *slabs +
-//   (v >> (granule.shift - 6) & *slab_mask). State slab.head begins a slab at
+// - The granule at virtual address v has the descriptor number (v >> granule.shift)
+//   & (slab_mask / size of slab) of `slabs`. State slab.head begins a slab at
 //   slab.start, slab.body belongs to the one that begins there. slab.bits points
 //   to one bit per object, 1 = free, and remote.cell words on (remote.word, if it
 //   points to slab.word itself) to those that another CPU freed.
 // - page.notes of a slab frame, unless 0, points to one pointer per granule, and
 //   that, unless 0, to one note per object; it counts if note.requested has
-//   note.born. note.site is an index into *sites, 0 for unknown.
+//   note.born. note.site is an index into `sites`, 0 for unknown; there are none
+//   when that is 0.
 // - spaces_first is the list of spaces, linked by space.next.
 // - The generation is gen_extra + all allocs and frees + zone.given, zone.returned
 //   and zone.failed of every zone.
