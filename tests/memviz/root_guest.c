@@ -48,14 +48,14 @@ void root_machine_work(uint64_t seed, unsigned operations)
 		rng_below(&rng, 4) ? one_object(&rng) : one_run(&rng);
 }
 
-void root_machine_start(uint64_t seed)
+void root_machine_start(uint64_t seed, unsigned operations)
 {
 	static const struct mm_region regions[] = {
-		{0,	     640 << 10, MM_REGION_USABLE	},
-		{1 * MIB,   700 * MIB, MM_REGION_USABLE	 },
-		{16 * MIB,  2 * MIB,	 MM_REGION_IN_USE  },
-		{300 * MIB, 9 * MIB,	 MM_REGION_RESERVED},
-		{4 * GIB,   300 * MIB, MM_REGION_USABLE	 },
+		{0,	    640 << 10, MM_REGION_USABLE  },
+		{1 * MIB,	  700 * MIB, MM_REGION_USABLE  },
+		{16 * MIB,  2 * MIB,   MM_REGION_IN_USE  },
+		{300 * MIB, 9 * MIB,   MM_REGION_RESERVED},
+		{4 * GIB,	  300 * MIB, MM_REGION_USABLE  },
 	};
 
 	memset(object, 0, sizeof(object));
@@ -63,7 +63,7 @@ void root_machine_start(uint64_t seed)
 	host_start(&(struct host_machine){.regions = regions, .region_count = 5, .cpus = 4});
 	if (mm_switches_set(MM_SWITCH_ATTRIBUTION, 0) != MM_OK)
 		abort();
-	root_machine_work(seed, 4000);
+	root_machine_work(seed, operations);
 }
 
 void root_machine_stop(void)
@@ -104,9 +104,8 @@ static enum mv_status read_host(void *user, const uint64_t *addresses, size_t co
 	if (memory < 0)
 		memory = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
 	for (size_t i = 0; i < count; i++) {
-		uint64_t at = addresses[i] >= ROOT_HOST_PHYS
-				      ? addresses[i] - ROOT_HOST_PHYS
-				      : (uintptr_t)host_virt(addresses[i]);
+		uint64_t at = addresses[i] >= ROOT_HOST_PHYS ? addresses[i] - ROOT_HOST_PHYS
+							     : (uintptr_t)host_virt(addresses[i]);
 		bool there = pread(memory, pages[i], 4096, (off_t)at) == 4096;
 
 		if (!there)
@@ -125,7 +124,7 @@ bool root_guest_read(struct root_guest *g)
 {
 	struct leaf_run leaves[] = {
 		{.va = 4096, .pa = ROOT_HOST_PHYS + 4096, .len = (UINT64_C(1) << 47) - 8192},
-		{.va = 0xffffffff80000000, .len = 4096},
+		{.va = 0xffffffff80000000,	   .len = 4096	      },
 	};
 
 	write_note();

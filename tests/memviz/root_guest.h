@@ -31,7 +31,7 @@ struct root_guest {
 };
 
 // A machine with something in every zone, in slabs of all sizes, and attribution on.
-void root_machine_start(uint64_t seed);
+void root_machine_start(uint64_t seed, unsigned operations);
 void root_machine_work(uint64_t seed, unsigned operations);
 void root_machine_stop(void);
 

@@ -68,8 +68,8 @@ static void compare_caches(const struct kernel *k)
 	assert_int_equal(k->cache_count, KMALLOC_CLASSES);
 	for (unsigned i = 0; mm_cache_info(i, &info); i++) {
 		const struct mv_cache *c = &k->caches[i];
-		const uint64_t expected[] = {info.size,	 info.slabs,  info.objects,
-					     info.used,	 info.free,   info.bytes,
+		const uint64_t expected[] = {info.size,	  info.slabs, info.objects,
+					     info.used,	  info.free,  info.bytes,
 					     info.allocs, info.frees, info.failed};
 		const uint64_t got[] = {c->size,  c->slabs,  c->objects, c->used,  c->free,
 					c->bytes, c->allocs, c->frees,	 c->failed};
@@ -200,7 +200,7 @@ static void all_that_is_derived_equals_what_mm_says(void **state)
 	for (uint64_t seed = 1; seed <= 6; seed++) {
 		struct root_guest g = {0};
 
-		root_machine_start(seed);
+		root_machine_start(seed, 4000);
 		read_or_fail(&g);
 		compare_all(&g, seed);
 		root_guest_free(&g);
@@ -267,7 +267,7 @@ static void spaces_and_what_they_map_are_found(void **state)
 	size_t i = 0;
 
 	(void)state;
-	root_machine_start(7);
+	root_machine_start(7, 4000);
 	struct Page *root = alloc_pages(ZONE_NORMAL, 1, PAGE_KERNEL);
 	memset(host_virt(mm_page_to_phys(root).value), 0, PAGE_4K_SIZE);
 	mm_port_root_set(mm_page_to_phys(root));
@@ -311,7 +311,8 @@ static void shuffle_entries(void)
 	entry_count = mm_root.entries;
 	for (uint32_t i = 0; i < entry_count; i++)
 		entries[i].entry = from[entry_count - 1 - i];
-	entries[entry_count++].entry = (struct mm_root_entry){"something.new", MM_ROOT_FIELD, 1, 2, 3};
+	entries[entry_count++].entry = (struct mm_root_entry){"something.new", MM_ROOT_FIELD, 1, 2,
+							      3};
 }
 
 static struct mm_root_entry *entry_named(const char *name)
@@ -360,7 +361,7 @@ static struct root_patch patch_u32(const void *at, uint32_t value)
 static void another_layout_reads_the_same(void **state)
 {
 	(void)state;
-	root_machine_start(8);
+	root_machine_start(8, 4000);
 	shuffle_entries();
 	widen("zones", "zone", moved_zones);
 	widen("classes", "class", moved_classes);
@@ -433,7 +434,7 @@ static void a_descriptor_that_is_wrong_is_named(void **state)
 	};
 
 	(void)state;
-	root_machine_start(9);
+	root_machine_start(9, 4000);
 	for (size_t i = 0; i < sizeof(why) / sizeof(why[0]); i++)
 		expect_refusal(&patches[i], why[i]);
 	root_machine_stop();
@@ -453,7 +454,7 @@ static const uint8_t *zone_field(unsigned zone, const char *name)
 
 static void memory_that_is_damaged_is_named(void **state)
 {
-	root_machine_start(10);
+	root_machine_start(10, 4000);
 	const struct root_patch patches[] = {
 		patch_u32(variable("ready"), 0),
 		patch_u64(variable("direct_limit"), ~UINT64_C(0)),
@@ -487,7 +488,7 @@ static void memory_that_is_damaged_is_named(void **state)
 
 static void damaged_slabs_leave_the_figures(void **state)
 {
-	root_machine_start(11);
+	root_machine_start(11, 4000);
 	const struct root_patch patch = patch_u64(variable("slabs"), 0xdead000000000000);
 	struct root_guest g = {.patch = &patch, .patches = 1};
 
@@ -508,7 +509,7 @@ static void lists_have_an_end(void **state)
 	struct root_guest g = {0};
 
 	(void)state;
-	root_machine_start(12);
+	root_machine_start(12, 4000);
 	struct Page *root = alloc_pages(ZONE_NORMAL, 1, PAGE_KERNEL);
 	memset(host_virt(mm_page_to_phys(root).value), 0, PAGE_4K_SIZE);
 	mm_port_root_set(mm_page_to_phys(root));

@@ -96,7 +96,7 @@ static int by_number(const void *a, const void *b)
 
 static bool fetch_batch(struct guest *g, const uint64_t *addresses, size_t n)
 {
-	uint64_t(*pages)[512] = mv_alloc(BATCH * sizeof *pages);
+	uint64_t(*pages)[512] = mv_alloc(n * sizeof *pages);
 	bool good[BATCH];
 	enum mv_status st = g->read(g->user, addresses, n, pages, good, &g->error);
 	for (size_t i = 0; st == MV_OK && i < n; i++) {

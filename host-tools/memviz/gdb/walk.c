@@ -80,7 +80,7 @@ static void add(struct level *l, uint64_t pa)
 static enum mv_status read_level(struct walk *w, const struct level *l, size_t most,
 				 read_pages_fn read, void *user, struct mv_error *e)
 {
-	uint64_t(*pages)[512] = mv_alloc(BATCH * sizeof *pages);
+	uint64_t(*pages)[512] = mv_alloc((l->count < BATCH ? l->count : BATCH) * sizeof *pages);
 	enum mv_status st = MV_OK;
 	w->too_many = w->table_count + l->count > most;
 	if (w->too_many)
