@@ -7,6 +7,19 @@
 #include <memviz/link.h>
 #include <memviz/model.h>
 
+/* ---- guard.c: who resumes the guest when we cannot ---- */
+
+struct guard {
+	int pair; /* to the second process; -1: none */
+};
+/* Connects through the second process; the descriptor as of mv_transport_open(). */
+int guard_open(struct guard *g, const struct mv_target *t, bool *connecting, struct mv_error *e);
+/* The guest was stopped before we came: it stays so, whatever happens. */
+void guard_leave_stopped(struct guard *g);
+/* Done: the guest runs, or stays stopped as it was. Otherwise the second process does
+ * what it can, after this has returned. */
+void guard_end(struct guard *g, bool done);
+
 /* ---- rsp.c: the protocol. Blocking, each wait bounded by the timeout ---- */
 
 struct rsp {
@@ -14,7 +27,10 @@ struct rsp {
 	double timeout_s;
 	const char *target; /* for messages */
 	bool no_ack;
-	bool physical; /* PhyMemMode is on */
+	bool physical;	  /* PhyMemMode is on */
+	bool broken;	  /* the link failed */
+	bool was_stopped; /* before we came: it is left so */
+	struct guard guard;
 	size_t packet_bytes;
 	struct mv_buf in;
 	struct mv_buf xml; /* the target description, once it was asked for */
@@ -22,7 +38,7 @@ struct rsp {
 
 enum mv_status rsp_open(struct rsp *r, const struct mv_target *t, double timeout_s,
 			struct mv_error *e);
-/* Leaves physical mode, detaches (which resumes the guest) and closes. */
+/* Leaves physical mode, lets the guest go on if it ran before, and closes. */
 void rsp_close(struct rsp *r);
 /* One packet and its reply (unescaped, run lengths spread), in `reply`. */
 enum mv_status rsp_ask(struct rsp *r, const char *packet, struct mv_buf *reply, struct mv_error *e);

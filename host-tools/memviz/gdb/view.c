@@ -12,6 +12,7 @@
 #include <memviz/format.h>
 #include <memviz/model.h>
 #include <memviz/session.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,13 +116,19 @@ static enum mv_status read_guest(const struct mv_target *t, double timeout_s, st
 				 const struct gdb_question *q, struct mv_error *e)
 {
 	struct rsp r;
+	sigset_t suspend, before;
+	sigemptyset(&suspend);
+	sigaddset(&suspend, SIGTSTP); /* we would sleep, and the guest stand still */
+	sigprocmask(SIG_BLOCK, &suspend, &before);
 	enum mv_status st = rsp_open(&r, t, timeout_s, e);
-	if (st != MV_OK)
-		return st;
-	st = read_tables(&r, &v->walk, e);
+	bool open = st == MV_OK;
+	if (st == MV_OK)
+		st = read_tables(&r, &v->walk, e);
 	if (st == MV_OK)
 		st = read_kernel(&r, v, q, e);
-	rsp_close(&r);
+	if (open)
+		rsp_close(&r);
+	sigprocmask(SIG_SETMASK, &before, NULL);
 	return st;
 }
 
