@@ -59,39 +59,46 @@ static void hand_over(int pair, int fd, const struct handover *h)
 	(void)!sendmsg(pair, &m, MSG_NOSIGNAL);
 }
 
-/* What still comes, until it is silent; true when the stub took the last packet. A
- * stub that cannot get rid of its replies hears nothing. */
-static bool drain(int fd, int silence_ms)
+enum heard { HEARD_NOTHING, HEARD_OK, HEARD_ERROR };
+
+/* What still comes, until it is silent, and what it ended with. A stub that cannot get
+ * rid of its replies hears nothing. */
+static enum heard drain(int fd, int silence_ms)
 {
-	char bytes[65536], last[8] = "";
+	char bytes[65536], last[7] = "";
+	enum heard heard = HEARD_NOTHING;
 	struct pollfd p = {.fd = fd, .events = POLLIN};
-	while (poll(&p, 1, silence_ms) > 0) {
+	while (poll(&p, 1, heard == HEARD_NOTHING ? silence_ms : BREATH_MS) > 0) {
 		ssize_t n = read(fd, bytes, sizeof bytes);
 		if (n <= 0)
 			break;
 		for (ssize_t i = 0; i < n; i++) {
-			memmove(last, last + 1, 5);
-			last[5] = bytes[i];
+			memmove(last, last + 1, sizeof last - 1);
+			last[sizeof last - 1] = bytes[i];
 		}
-		if (memcmp(last, "$OK#9a", 6) == 0 && poll(&p, 1, BREATH_MS) == 0)
-			return true;
+		heard = memcmp(last + 1, "$OK#9a", 6) == 0	       ? HEARD_OK
+			: memcmp(last, "$E", 2) == 0 && last[4] == '#' ? HEARD_ERROR
+								       : HEARD_NOTHING;
 	}
-	return false;
+	return heard;
 }
 
 /* The first may have left half a packet, which spoils the one behind it: the empty
- * packet. */
+ * packet. Nothing may follow the packet that is taken: any byte stops a guest of
+ * QEMU's again. */
 static bool let_go(int fd, bool leave_stopped)
 {
-	const char *words = leave_stopped ? "+$#00+$Qqemu.PhyMemMode:0#76"
-					  : "+$#00+$Qqemu.PhyMemMode:0#76+$D#44";
+	static const char *const words[] = {"+$#00+$Qqemu.PhyMemMode:0#76",
+					    "+$#00+$Qqemu.PhyMemMode:0#76+$D#44",
+					    "+$#00+$Qqemu.PhyMemMode:0#76+$D;1#b0"};
 	struct pollfd p = {.fd = fd, .events = POLLOUT};
+	drain(fd, BREATH_MS);
 	for (int i = 0; i < TRIES; i++) {
-		drain(fd, BREATH_MS);
+		const char *word = leave_stopped ? words[0] : words[1 + i % 2];
 		if (poll(&p, 1, SILENCE_MS) <= 0 || (p.revents & (POLLERR | POLLHUP)) ||
-		    send(fd, words, strlen(words), MSG_NOSIGNAL) < 0)
+		    send(fd, word, strlen(word), MSG_NOSIGNAL) < 0)
 			return false;
-		if (drain(fd, SILENCE_MS))
+		if (drain(fd, SILENCE_MS) == HEARD_OK)
 			return true;
 	}
 	return false;

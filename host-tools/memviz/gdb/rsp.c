@@ -240,6 +240,17 @@ enum mv_status rsp_open(struct rsp *r, const struct mv_target *t, double timeout
 	return st;
 }
 
+/* D resumes; QEMU wants the number of the process once a GDB that knows of processes
+ * was there, for as long as it runs. */
+static bool detach(struct rsp *r, struct mv_buf *reply)
+{
+	static const char *const words[] = {"D", "D;1"};
+	for (size_t i = 0; i < 2; i++)
+		if (rsp_ask(r, words[i], reply, NULL) == MV_OK && strcmp(reply->data, "OK") == 0)
+			return true;
+	return false;
+}
+
 void rsp_close(struct rsp *r)
 {
 	struct mv_buf reply = {0};
@@ -248,9 +259,9 @@ void rsp_close(struct rsp *r)
 	/* Over a broken link the guard tries, and we do not wait for it. */
 	bool done = !r->broken &&
 		    (!r->physical || rsp_ask(r, "Qqemu.PhyMemMode:0", &reply, NULL) == MV_OK);
-	/* What we stopped goes on: D resumes. */
+	/* What we stopped goes on. */
 	if (done && !r->was_stopped)
-		done = rsp_ask(r, "D", &reply, NULL) == MV_OK && strcmp(reply.data, "OK") == 0;
+		done = detach(r, &reply);
 	guard_end(&r->guard, done);
 	mv_buf_free(&reply);
 	mv_buf_free(&r->in);
