@@ -13,11 +13,10 @@
 
 #define POISON_BYTE  0x6b
 #define REDZONE_BYTE 0xbb
-#define SITE_SLOTS   2048u // 80 KiB; slot 0 gathers what no slot was left for
 
 static struct mm_lock table_lock;
 static struct mm_lock site_lock;
-static struct mm_site_info *sites;
+struct mm_site_info *mm_sites;
 
 // --- sites --------------------------------------------------------------------
 static uint16_t site_slot(uint64_t address)
@@ -25,12 +24,12 @@ static uint16_t site_slot(uint64_t address)
 	uint32_t slot = (uint32_t)((address * UINT64_C(0x9e3779b97f4a7c15)) >> 53);
 
 	for (unsigned tries = 0; tries < 64; tries++, slot++) {
-		slot %= SITE_SLOTS;
+		slot %= MM_SITE_SLOTS;
 		if (!slot)
 			continue;
-		if (!sites[slot].site)
-			sites[slot].site = address;
-		if (sites[slot].site == address)
+		if (!mm_sites[slot].site)
+			mm_sites[slot].site = address;
+		if (mm_sites[slot].site == address)
 			return (uint16_t)slot;
 	}
 	return 0;
@@ -38,7 +37,7 @@ static uint16_t site_slot(uint64_t address)
 
 static void slot_count(uint16_t slot, uint64_t objects, uint64_t bytes, bool alloc)
 {
-	struct mm_site_info *site = &sites[slot];
+	struct mm_site_info *site = &mm_sites[slot];
 
 	*(alloc ? &site->allocs : &site->frees) += 1;
 	site->live_objects += alloc ? objects : -objects;
@@ -50,7 +49,7 @@ static uint16_t site_count(uint64_t address, uint64_t bytes)
 	uint16_t slot = 0;
 
 	mm_lock(&site_lock);
-	if (sites) {
+	if (mm_sites) {
 		slot = site_slot(address);
 		slot_count(slot, 1, bytes, true);
 	}
@@ -61,7 +60,7 @@ static uint16_t site_count(uint64_t address, uint64_t bytes)
 static void site_uncount(uint16_t slot, uint64_t bytes)
 {
 	mm_lock(&site_lock);
-	if (sites)
+	if (mm_sites)
 		slot_count(slot, 1, bytes, false);
 	mm_unlock(&site_lock);
 }
@@ -71,7 +70,7 @@ static uint16_t site_number(uint64_t address)
 	uint16_t slot = 0;
 
 	mm_lock(&site_lock);
-	if (sites && address)
+	if (mm_sites && address)
 		slot = site_slot(address);
 	mm_unlock(&site_lock);
 	return slot;
@@ -82,7 +81,7 @@ static uint64_t site_address(uint16_t slot)
 	uint64_t address;
 
 	mm_lock(&site_lock);
-	address = sites && slot ? sites[slot].site : 0;
+	address = mm_sites && slot ? mm_sites[slot].site : 0;
 	mm_unlock(&site_lock);
 	return address;
 }
@@ -91,7 +90,7 @@ void mm_site_count_frames(unsigned frames, uint64_t site, bool alloc)
 {
 	mm_irq_t irq = mm_lock_irq(&site_lock);
 
-	if (sites)
+	if (mm_sites)
 		slot_count(site_slot(site), 1, (uint64_t)frames << MM_FRAME_SHIFT, alloc);
 	mm_unlock_irq(&site_lock, irq);
 }
@@ -99,17 +98,17 @@ void mm_site_count_frames(unsigned frames, uint64_t site, bool alloc)
 bool mm_site_read(uint32_t index, struct mm_site_info *out)
 {
 	mm_irq_t irq = mm_lock_irq(&site_lock);
-	bool there = sites && index < SITE_SLOTS;
+	bool there = mm_sites && index < MM_SITE_SLOTS;
 
 	if (there)
-		*out = sites[index];
+		*out = mm_sites[index];
 	mm_unlock_irq(&site_lock, irq);
 	return there;
 }
 
 enum mm_status mm_sites_open(void)
 {
-	size_t bytes = SITE_SLOTS * sizeof(*sites);
+	size_t bytes = MM_SITE_SLOTS * sizeof(*mm_sites);
 	struct mm_site_info *fresh = mm_own_alloc(bytes);
 	mm_irq_t irq;
 
@@ -117,8 +116,8 @@ enum mm_status mm_sites_open(void)
 		return MM_ERR_NO_MEMORY;
 	memset(fresh, 0, bytes);
 	irq = mm_lock_irq(&site_lock);
-	if (!sites) {
-		sites = fresh;
+	if (!mm_sites) {
+		mm_sites = fresh;
 		fresh = NULL;
 	}
 	mm_unlock_irq(&site_lock, irq);
@@ -130,9 +129,9 @@ enum mm_status mm_sites_open(void)
 void mm_sites_close(void)
 {
 	mm_irq_t irq = mm_lock_irq(&site_lock);
-	struct mm_site_info *old = sites;
+	struct mm_site_info *old = mm_sites;
 
-	sites = NULL;
+	mm_sites = NULL;
 	mm_unlock_irq(&site_lock, irq);
 	if (old)
 		mm_own_free(old);
@@ -140,7 +139,7 @@ void mm_sites_close(void)
 
 void mm_sites_forget(void)
 {
-	sites = NULL;
+	mm_sites = NULL;
 }
 
 // --- finding the notes of a slab ----------------------------------------------

@@ -338,6 +338,11 @@ void mm_sites_close(void);
 void mm_sites_forget(void);
 // Counts frames given out or freed by a site, if sites are open.
 void mm_site_count_frames(unsigned frames, uint64_t site, bool alloc);
+// The site table while sites are open, else NULL; 80 KiB. Slot 0 gathers what no
+// slot was left for.
+#define MM_SITE_SLOTS 2048u
+extern struct mm_site_info *mm_sites;
+
 // Copies entry `index` of the site table; false past its end. site 0: unused.
 bool mm_site_read(uint32_t index, struct mm_site_info *out);
 

@@ -52,3 +52,23 @@ $(addprefix $(BUILD)/obj/port2/,$(dir.$1)/%.o tests/porting/$1_port.o): CPPFLAGS
 	-nostdinc -isystem $(CC_HEADERS) -isystem kernel/include/freestanding
 endef
 $(foreach u,mm gdbstub inspect,$(eval $(call porting_rule,$u)))
+
+# ---- both ends of mm's root descriptor: what memviz reads equals what mm says -------------------------
+root.rig := tests/memviz/root_guest.c mm/test/port/port_host.c
+root.INC := -Ihost-tools/memviz/gdb -Ihost-tools/memviz/test -Imm/test
+PROGS += memviz-root
+memviz-root.kind  := test
+memviz-root.units := mm memviz
+memviz-root.srcs  := tests/memviz/test_root.c $(root.rig)
+memviz-root.libs  := -lcmocka $(memviz_LIBS)
+$(BUILD)/obj/asan/tests/memviz/%.o $(BUILD)/obj/fuzz/tests/memviz/%.o: CPPFLAGS += $(root.INC)
+
+PROGS += memviz-fuzz-root memviz-smoke-root
+memviz-fuzz-root.kind   := fuzz
+memviz-fuzz-root.units  := mm memviz
+memviz-fuzz-root.srcs   := tests/memviz/fuzz_root.c $(root.rig)
+memviz-fuzz-root.libs   := $(memviz_LIBS)
+memviz-smoke-root.kind  := test
+memviz-smoke-root.units := mm memviz
+memviz-smoke-root.srcs  := tests/memviz/fuzz_root.c host-tools/memviz/test/smoke.c $(root.rig)
+memviz-smoke-root.libs  := $(memviz_LIBS)

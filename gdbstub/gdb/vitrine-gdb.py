@@ -28,7 +28,7 @@ NOTE_BORN = 1 << 30
 ATTRS = ("PAGE_PGT_MAPPED", "PAGE_KERNEL_INIT", "PAGE_DEVICE", "PAGE_KERNEL", "PAGE_SHARED")
 STATES = ("free", "kernel", "slab", "allocated", "reserved", "hole")
 LEVELS = ("error", "warn", "info", "debug")
-SITE_SLOTS = 2048  # of mm/notes.c
+SITE_SLOTS = 2048  # MM_SITE_SLOTS of mm/state.h
 
 
 def fail(text):
@@ -454,7 +454,7 @@ class Kernel:
 
     @staticmethod
     def site_table():
-        return symbol("sites", "mm/notes.c")
+        return symbol("mm_sites")
 
     def site_address(self, number):
         table = self.site_table()

@@ -67,6 +67,15 @@ multiboot2_header_end:
 	.asciz "Xen"
 	.quad pvh_entry_phys
 
+	/* Where mm/'s structures are, for readers of memory: <mm/root.h>. */
+	.section .note.Vitrine, "a", @note
+	.balign 4
+	.long 8
+	.long 24
+	.long 1                         /* MM_ROOT_NOTE */
+	.asciz "Vitrine"
+	.quad mm_root, image_start, image_end
+
 	.section .boot.text, "ax"
 	.code32
 

@@ -83,7 +83,12 @@ static int summarize(struct cmd *c)
 		cmd_print_json(k);
 		json_object_put(k);
 	} else {
+		struct mv_session_status link;
 		summary_print(c, m, stdout);
+		mv_session_status(c->s, &link);
+		/* Behind a stub: why there is no more. */
+		if (link.message[0])
+			printf("\n%s\n", link.message);
 	}
 	return MV_OK;
 }

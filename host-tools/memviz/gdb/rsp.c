@@ -14,6 +14,7 @@
 
 static enum mv_status lost(struct rsp *r, struct mv_error *e, const char *what)
 {
+	r->broken = true;
 	return mv_fail(e, MV_LINK, "%s: %s", r->target, what);
 }
 
@@ -107,10 +108,11 @@ static bool is_stop(const struct mv_buf *b)
 	       hex_digit(b->data[1]) >= 0 && hex_digit(b->data[2]) >= 0;
 }
 
-/* The next packet of the input, taken off it. Notifications (%) and stray bytes
- * are stepped over; a wrong checksum is a broken link, for there is no noise on
- * a socket. */
-static enum mv_status receive(struct rsp *r, struct mv_buf *reply, struct mv_error *e)
+/* The next packet of the input, taken off it; stop replies only when they are wanted.
+ * Notifications (%) and stray bytes are stepped over; a wrong checksum is a broken
+ * link, for there is no noise on a socket. */
+static enum mv_status receive_any(struct rsp *r, bool stops, struct mv_buf *reply,
+				  struct mv_error *e)
 {
 	uint64_t stop = mv_now_us() + (uint64_t)(r->timeout_s * 1e6);
 	for (;;) {
@@ -134,17 +136,28 @@ static enum mv_status receive(struct rsp *r, struct mv_buf *reply, struct mv_err
 		if (!good)
 			return lost(r, e, "the stub sent a broken packet");
 		mv_buf_add(reply, "", 0);
-		if (!is_stop(reply))
+		if (stops || !is_stop(reply))
 			return MV_OK;
 	}
 }
 
-enum mv_status rsp_ask(struct rsp *r, const char *packet, struct mv_buf *reply, struct mv_error *e)
+static enum mv_status receive(struct rsp *r, struct mv_buf *reply, struct mv_error *e)
+{
+	return receive_any(r, false, reply, e);
+}
+
+static enum mv_status send_packet(struct rsp *r, const char *packet, struct mv_error *e)
 {
 	struct mv_buf b = {0};
 	add_packet(r, &b, packet);
 	enum mv_status st = send_all(r, b.data, b.len, e);
 	mv_buf_free(&b);
+	return st;
+}
+
+enum mv_status rsp_ask(struct rsp *r, const char *packet, struct mv_buf *reply, struct mv_error *e)
+{
+	enum mv_status st = send_packet(r, packet, e);
 	return st == MV_OK ? receive(r, reply, e) : st;
 }
 
@@ -160,8 +173,9 @@ static void read_packet_size(struct rsp *r, const char *features)
 static enum mv_status greet(struct rsp *r, struct mv_error *e)
 {
 	struct mv_buf reply = {0};
-	enum mv_status st = rsp_ask(r, "qSupported:qXfer:features:read+;xmlRegisters=i386", &reply,
-				    e);
+	enum mv_status st =
+		rsp_ask(r, "qSupported:qXfer:features:read+;xmlRegisters=i386;swbreak+;hwbreak+",
+			&reply, e);
 	bool no_ack = false;
 	if (st == MV_OK) {
 		read_packet_size(r, reply.data);
@@ -180,12 +194,34 @@ static enum mv_status greet(struct rsp *r, struct mv_error *e)
 	return st;
 }
 
+/* Whether the guest stood still before we came. Vitrine's stub gives the cause of the
+ * stop: connecting is none of these. QEMU's says nothing, but its monitor does; what
+ * it calls just "paused" is what connecting does, or somebody's `stop` before it. */
+static bool find_stopped(struct rsp *r)
+{
+	static const char *const causes[] = {"swbreak:", "hwbreak:", "watch:"};
+	struct mv_buf reply = {0}, text = {0};
+	bool stopped = false;
+	if (send_packet(r, "?", NULL) != MV_OK || receive_any(r, true, &reply, NULL) != MV_OK)
+		return false;
+	for (size_t i = 0; i < sizeof causes / sizeof *causes; i++)
+		stopped = stopped || strstr(reply.data, causes[i]);
+	/* SIGINT, SIGTRAP, and the SIGABRT of a panic, after which it waits anyway. */
+	if (is_stop(&reply) && !strstr("02 05 06", (char[]){reply.data[1], reply.data[2], 0}))
+		stopped = true;
+	if (!r->no_ack && rsp_monitor(r, "info status", &text, NULL) == MV_OK && text.data)
+		stopped = stopped || strstr(text.data, "VM status: paused (");
+	mv_buf_free(&reply);
+	mv_buf_free(&text);
+	return stopped;
+}
+
 enum mv_status rsp_open(struct rsp *r, const struct mv_target *t, double timeout_s,
 			struct mv_error *e)
 {
 	bool connecting;
 	*r = (struct rsp){.timeout_s = timeout_s, .target = t->text, .packet_bytes = PACKET_MIN};
-	r->fd = mv_transport_open(t, &connecting, e);
+	r->fd = guard_open(&r->guard, t, &connecting, e);
 	if (r->fd < 0)
 		return MV_LINK;
 	if (connecting) {
@@ -195,9 +231,24 @@ enum mv_status rsp_open(struct rsp *r, const struct mv_target *t, double timeout
 	enum mv_status st = connecting ? mv_transport_connected(r->fd, t, e) : MV_OK;
 	if (st == MV_OK)
 		st = greet(r, e);
+	if (st == MV_OK)
+		r->was_stopped = find_stopped(r);
+	if (st == MV_OK && r->was_stopped)
+		guard_leave_stopped(&r->guard);
 	if (st != MV_OK)
 		rsp_close(r);
 	return st;
+}
+
+/* D resumes; QEMU wants the number of the process once a GDB that knows of processes
+ * was there, for as long as it runs. */
+static bool detach(struct rsp *r, struct mv_buf *reply)
+{
+	static const char *const words[] = {"D", "D;1"};
+	for (size_t i = 0; i < 2; i++)
+		if (rsp_ask(r, words[i], reply, NULL) == MV_OK && strcmp(reply->data, "OK") == 0)
+			return true;
+	return false;
 }
 
 void rsp_close(struct rsp *r)
@@ -205,10 +256,13 @@ void rsp_close(struct rsp *r)
 	struct mv_buf reply = {0};
 	if (r->fd < 0)
 		return;
-	/* What we stopped goes on: D resumes. */
-	if (r->physical)
-		rsp_ask(r, "Qqemu.PhyMemMode:0", &reply, NULL);
-	rsp_ask(r, "D", &reply, NULL);
+	/* Over a broken link the guard tries, and we do not wait for it. */
+	bool done = !r->broken &&
+		    (!r->physical || rsp_ask(r, "Qqemu.PhyMemMode:0", &reply, NULL) == MV_OK);
+	/* What we stopped goes on. */
+	if (done && !r->was_stopped)
+		done = detach(r, &reply);
+	guard_end(&r->guard, done);
 	mv_buf_free(&reply);
 	mv_buf_free(&r->in);
 	mv_buf_free(&r->xml);
@@ -367,7 +421,7 @@ static size_t read_chunk(const struct rsp *r)
 }
 
 enum mv_status rsp_pages(struct rsp *r, const uint64_t *addresses, size_t count,
-			 uint64_t (*pages)[512], struct mv_error *e)
+			 uint64_t (*pages)[512], bool *good, struct mv_error *e)
 {
 	size_t chunk = read_chunk(r), asked = 0, got = 0;
 	struct mv_buf out = {0}, reply = {0};
@@ -378,11 +432,16 @@ enum mv_status rsp_pages(struct rsp *r, const uint64_t *addresses, size_t count,
 			ask_page(r, &out, addresses[asked++], chunk);
 		st = out.len ? send_all(r, out.data, out.len, e) : MV_OK;
 		uint8_t *page = (uint8_t *)pages[got];
+		bool whole = true;
 		for (size_t at = 0; st == MV_OK && at < 4096; at += chunk) {
 			st = receive(r, &reply, e);
-			if (st == MV_OK && !take_hex(&reply, page + at, chunk))
-				memset(page + at, 0, chunk);
+			if (st == MV_OK && take_hex(&reply, page + at, chunk))
+				continue;
+			memset(page + at, 0, chunk);
+			whole = false;
 		}
+		if (good)
+			good[got] = whole;
 		got++;
 	}
 	mv_buf_free(&out);

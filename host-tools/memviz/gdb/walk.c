@@ -26,7 +26,9 @@
 #define XD	    (1ull << 63)
 #define ADDRESS	    0x000ffffffffff000ull
 #define BATCH	    256
-#define TABLES_MOST 200000
+#define SLOTS	    512u
+#define TABLES_MOST 200000 /* below cr3 */
+#define TABLES_MORE 65536  /* of all other spaces */
 #define LEAVES_MOST 40000000ull
 #define RUNS_MOST   2000000u
 
@@ -54,7 +56,7 @@ const struct table_page *walk_table(const struct walk *w, uint64_t pa)
 void walk_free(struct walk *w)
 {
 	free(w->tables);
-	free(w->runs);
+	free(w->leaves.runs);
 	*w = (struct walk){0};
 }
 
@@ -75,27 +77,17 @@ static void add(struct level *l, uint64_t pa)
 	l->pa[l->count++] = pa;
 }
 
-static void sort_and_thin(struct level *l, const struct walk *w)
+static enum mv_status read_level(struct walk *w, const struct level *l, size_t most,
+				 read_pages_fn read, void *user, struct mv_error *e)
 {
-	size_t kept = 0;
-	if (l->count)
-		qsort(l->pa, l->count, sizeof *l->pa, by_value);
-	for (size_t i = 0; i < l->count; i++)
-		if ((!kept || l->pa[kept - 1] != l->pa[i]) && !walk_table(w, l->pa[i]))
-			l->pa[kept++] = l->pa[i];
-	l->count = kept;
-}
-
-static enum mv_status read_level(struct walk *w, const struct level *l, read_pages_fn read,
-				 void *user, struct mv_error *e)
-{
-	uint64_t(*pages)[512] = mv_alloc(BATCH * sizeof *pages);
+	uint64_t(*pages)[512] = mv_alloc((l->count < BATCH ? l->count : BATCH) * sizeof *pages);
 	enum mv_status st = MV_OK;
-	if (w->table_count + l->count > TABLES_MOST)
+	w->too_many = w->table_count + l->count > most;
+	if (w->too_many)
 		st = mv_fail(e, MV_LINK, "more page tables than memviz reads");
 	for (size_t at = 0; st == MV_OK && at < l->count; at += BATCH) {
 		size_t n = l->count - at < BATCH ? l->count - at : BATCH;
-		st = read(user, l->pa + at, n, pages, e);
+		st = read(user, l->pa + at, n, pages, NULL, e);
 		if (st != MV_OK)
 			break;
 		mv_grow(&w->tables, &w->table_capacity, w->table_count + n, sizeof *w->tables);
@@ -116,36 +108,50 @@ static bool is_leaf(uint64_t entry, unsigned level)
 	return level == 1 || ((level == 2 || level == 3) && (entry & PS));
 }
 
-static enum mv_status read_tables(struct walk *w, read_pages_fn read, void *user,
-				  struct mv_error *e)
+/* Each once, or tables on themselves would multiply. */
+static void thin(struct level *l)
+{
+	size_t kept = 0;
+	if (l->count)
+		qsort(l->pa, l->count, sizeof *l->pa, by_value);
+	for (size_t i = 0; i < l->count; i++)
+		if (!kept || l->pa[kept - 1] != l->pa[i])
+			l->pa[kept++] = l->pa[i];
+	l->count = kept;
+}
+
+/* The tables that the first `slots` entries of these point to. */
+static struct level tables_below(const struct walk *w, const struct level *l, unsigned level,
+				 unsigned slots)
+{
+	struct level below = {0};
+	for (size_t i = 0; level > 1 && i < l->count; i++) {
+		const struct table_page *t = walk_table(w, l->pa[i]);
+		for (unsigned k = 0; t && k < slots; k++)
+			if ((t->entry[k] & P) && !is_leaf(t->entry[k], level))
+				add(&below, t->entry[k] & ADDRESS);
+	}
+	thin(&below);
+	return below;
+}
+
+/* All tables that are reached through the first `slots` entries of a root. */
+static enum mv_status read_tables(struct walk *w, uint64_t root, unsigned slots, size_t most,
+				  read_pages_fn read, void *user, struct mv_error *e)
 {
 	struct level now = {0};
 	enum mv_status st = MV_OK;
-	add(&now, w->cr3 & ADDRESS);
+	add(&now, root);
 	for (unsigned level = w->levels; level >= 1 && now.count && st == MV_OK; level--) {
-		struct level below = {0};
-		struct level all = {0};
+		struct level fresh = {0}, below = {0};
 		for (size_t i = 0; i < now.count; i++)
-			add(&all, now.pa[i]);
-		sort_and_thin(&now, w);
-		st = read_level(w, &now, read, user, e);
-		for (size_t i = 0; st == MV_OK && level > 1 && i < all.count; i++) {
-			const struct table_page *t = walk_table(w, all.pa[i]);
-			for (unsigned k = 0; t && k < 512; k++)
-				if ((t->entry[k] & P) && !is_leaf(t->entry[k], level))
-					add(&below, t->entry[k] & ADDRESS);
-		}
-		/* Each once here too, or tables on themselves would multiply. */
-		if (below.count) {
-			size_t kept = 0;
-			qsort(below.pa, below.count, sizeof *below.pa, by_value);
-			for (size_t i = 0; i < below.count; i++)
-				if (!kept || below.pa[kept - 1] != below.pa[i])
-					below.pa[kept++] = below.pa[i];
-			below.count = kept;
-		}
+			if (!walk_table(w, now.pa[i]))
+				add(&fresh, now.pa[i]);
+		st = read_level(w, &fresh, most, read, user, e);
+		if (st == MV_OK)
+			below = tables_below(w, &now, level, level == w->levels ? slots : SLOTS);
+		free(fresh.pa);
 		free(now.pa);
-		free(all.pa);
 		now = below;
 	}
 	free(now.pa);
@@ -155,7 +161,9 @@ static enum mv_status read_tables(struct walk *w, read_pages_fn read, void *user
 /* ---- leaves ---- */
 
 struct path {
-	struct walk *w;
+	const struct walk *w;
+	struct leaf_list *out;
+	unsigned slots; /* of the root */
 	bool nxe;
 	uint64_t leaves;
 };
@@ -172,24 +180,24 @@ static uint8_t leaf_flags(const struct path *p, uint64_t entry, uint64_t rights,
 	return flags;
 }
 
-static void add_leaf(struct walk *w, const struct leaf_run *leaf)
+static void add_leaf(struct leaf_list *l, const struct leaf_run *leaf)
 {
-	struct leaf_run *last = w->run_count ? &w->runs[w->run_count - 1] : NULL;
+	struct leaf_run *last = l->count ? &l->runs[l->count - 1] : NULL;
 	if (last && last->va + last->len == leaf->va && last->pa + last->len == leaf->pa &&
 	    last->flags == leaf->flags && last->page == leaf->page) {
 		last->len += leaf->len;
 		return;
 	}
-	mv_grow(&w->runs, &w->run_capacity, w->run_count + 1, sizeof *w->runs);
-	w->runs[w->run_count++] = *leaf;
+	mv_grow(&l->runs, &l->capacity, l->count + 1, sizeof *l->runs);
+	l->runs[l->count++] = *leaf;
 }
 
 static void list_leaves(struct path *p, uint64_t pa, unsigned level, uint64_t va, uint64_t rights,
 			bool xd)
 {
 	const struct table_page *t = walk_table(p->w, pa);
-	unsigned shift = 12 + 9 * (level - 1);
-	for (unsigned k = 0; t && k < 512 && p->leaves < LEAVES_MOST && p->w->run_count < RUNS_MOST;
+	unsigned shift = 12 + 9 * (level - 1), slots = level == p->w->levels ? p->slots : SLOTS;
+	for (unsigned k = 0; t && k < slots && p->leaves < LEAVES_MOST && p->out->count < RUNS_MOST;
 	     k++) {
 		uint64_t entry = t->entry[k], at = va | (uint64_t)k << shift;
 		if (!(entry & P))
@@ -209,9 +217,15 @@ static void list_leaves(struct path *p, uint64_t pa, unsigned level, uint64_t va
 					.len = size,
 					.page = (uint32_t)size,
 					.flags = leaf_flags(p, entry, both, no_exec)};
-		add_leaf(p->w, &leaf);
+		add_leaf(p->out, &leaf);
 		p->leaves++;
 	}
+}
+
+static void list_root(const struct walk *w, uint64_t root, unsigned slots, struct leaf_list *out)
+{
+	struct path p = {.w = w, .out = out, .slots = slots, .nxe = (w->efer & EFER_NXE) != 0};
+	list_leaves(&p, root, w->levels, 0, RW | US, false);
 }
 
 enum mv_status walk_read(struct walk *w, read_pages_fn read, void *user, struct mv_error *e)
@@ -223,9 +237,35 @@ enum mv_status walk_read(struct walk *w, read_pages_fn read, void *user, struct 
 		return mv_fail(e, MV_LINK, "the guest is not in long mode (efer 0x%llx)",
 			       (unsigned long long)w->efer);
 	w->levels = w->cr4 & CR4_LA57 ? 5 : 4;
-	enum mv_status st = read_tables(w, read, user, e);
-	struct path p = {.w = w, .nxe = (w->efer & EFER_NXE) != 0};
+	enum mv_status st = read_tables(w, w->cr3 & ADDRESS, SLOTS, TABLES_MOST, read, user, e);
+	w->tables_of_cr3 = w->table_count;
 	if (st == MV_OK)
-		list_leaves(&p, w->cr3 & ADDRESS, w->levels, 0, RW | US, false);
+		list_root(w, w->cr3 & ADDRESS, SLOTS, &w->leaves);
 	return st;
+}
+
+enum mv_status walk_user_half(struct walk *w, uint64_t root, struct leaf_list *out,
+			      read_pages_fn read, void *user, struct mv_error *e)
+{
+	size_t most = w->tables_of_cr3 + TABLES_MORE;
+	enum mv_status st = read_tables(w, root & ADDRESS, SLOTS / 2, most, read, user, e);
+	if (st == MV_OK)
+		list_root(w, root & ADDRESS, SLOTS / 2, out);
+	return st;
+}
+
+const struct leaf_run *walk_leaf(const struct walk *w, uint64_t va)
+{
+	size_t low = 0, high = w->leaves.count;
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		const struct leaf_run *r = &w->leaves.runs[mid];
+		if (va < r->va)
+			high = mid;
+		else if (va - r->va >= r->len)
+			low = mid + 1;
+		else
+			return r;
+	}
+	return NULL;
 }

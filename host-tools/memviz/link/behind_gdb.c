@@ -9,6 +9,17 @@
 /* A younger picture answers without stopping the guest again. */
 #define FRESH_US 1000000u
 
+static enum mv_status read_again(struct mv_session *s, const struct gdb_question *q,
+				 struct mv_error *e)
+{
+	enum mv_status st = gdb_view_read(&s->gdb, &s->target, s->o.timeout_s, s->model, q, e);
+	if (st == MV_OK) {
+		session_say(s, "%s", gdb_view_why(s->gdb));
+		s->last_rx_us = mv_now_us();
+	}
+	return st;
+}
+
 bool gdb_view_open(struct mv_session *s, struct mv_error *e)
 {
 	s->state = MV_SESSION_GDB;
@@ -23,24 +34,37 @@ void gdb_view_close(struct mv_session *s)
 
 enum mv_status gdb_view_refresh(struct mv_session *s, struct mv_error *e)
 {
-	enum mv_status st = gdb_view_read(&s->gdb, &s->target, s->o.timeout_s, s->model, e);
-	if (st == MV_OK) {
-		s->message[0] = 0;
-		s->last_rx_us = mv_now_us();
-	}
-	return st;
+	return read_again(s, &(struct gdb_question){0}, e);
 }
 
-struct json_object *gdb_view_answer(struct mv_session *s, const char *method,
-				    struct json_object *params, struct mv_error *e)
+static struct json_object *from_model(struct mv_session *s, const char *method,
+				      struct json_object *params, struct mv_error *e)
 {
 	uint64_t va;
 	if (mv_now_us() > s->last_rx_us + FRESH_US && gdb_view_refresh(s, e) != MV_OK)
 		return NULL;
 	struct json_object *o = mv_model_answer(s->model, method, params, e);
-	if (!o && e->status == MV_REFUSED)
-		mv_fail(e, MV_REFUSED, "%s: not to be seen behind a GDB stub", method);
+	if (!o && e->status == MV_REFUSED) {
+		const char *why = gdb_view_why(s->gdb);
+		mv_fail(e, MV_REFUSED, "%s: not to be seen behind a GDB stub%s%s", method,
+			why[0] ? ": " : "", why);
+	}
 	if (o && strcmp(method, INSP_M_TRANSLATE) == 0 && mv_json_hex(params, INSP_F_VA, &va))
-		json_object_object_add(o, INSP_F_LEVELS, gdb_view_levels(s->gdb, va));
+		json_object_object_add(
+			o, INSP_F_LEVELS,
+			gdb_view_levels(s->gdb, mv_json_get(params, INSP_F_SPACE), va));
 	return o;
+}
+
+struct json_object *gdb_view_answer(struct mv_session *s, const char *method,
+				    struct json_object *params, struct mv_error *e)
+{
+	struct gdb_question q;
+	if (!gdb_view_question(method, params, &q))
+		return from_model(s, method, params, e);
+	/* Figures may be a moment old; what hangs on an address is read now. */
+	if ((q.slabs || q.object || mv_now_us() > s->last_rx_us + FRESH_US) &&
+	    read_again(s, &q, e) != MV_OK)
+		return NULL;
+	return gdb_view_answer_by(s->gdb, method, params, e);
 }

@@ -431,7 +431,10 @@ static json *answer_caches(const struct mv_model *m, json *params, struct mv_err
 static json *answer_spaces(const struct mv_model *m, json *params, struct mv_error *e)
 {
 	(void)params;
-	return m->spaces_known ? spaces_json(m) : unknown(e);
+	json *o = m->spaces_known ? spaces_json(m) : unknown(e);
+	if (o)
+		json_object_object_add(o, INSP_F_NEXT, NULL);
+	return o;
 }
 
 static json *answer_log(const struct mv_model *m, json *params, struct mv_error *e)
@@ -533,6 +536,41 @@ static json *answer_translate(const struct mv_model *m, json *params, struct mv_
 	return o;
 }
 
+static void add_rmap_run(json *list, const struct mv_space *s, const struct mv_mapping *r)
+{
+	json *run = json_object_new_object();
+	json_object_object_add(run, INSP_F_SPACE, json_object_new_int64(s->id));
+	mv_json_add_hex(run, INSP_F_VA, r->va);
+	mv_json_add_hex(run, INSP_F_PA, r->pa);
+	mv_json_add_u64(run, INSP_F_LEN, r->len);
+	json_object_array_add(list, run);
+}
+
+/* Where a space maps [pa, last]; what goes on with other rights is one run here. */
+static void add_rmap(json *list, const struct mv_space *s, uint64_t pa, uint64_t last)
+{
+	struct mv_mapping run = {0};
+	for (size_t i = 0; i < s->map_count; i++) {
+		struct mv_mapping r = s->maps[i];
+		uint64_t end = r.pa + (r.len - 1);
+		if (end < pa || r.pa > last)
+			continue;
+		uint64_t skip = r.pa < pa ? pa - r.pa : 0, cut = end > last ? end - last : 0;
+		r.va += skip;
+		r.pa += skip;
+		r.len -= skip + cut;
+		if (run.len && run.va + run.len == r.va && run.pa + run.len == r.pa) {
+			run.len += r.len;
+			continue;
+		}
+		if (run.len)
+			add_rmap_run(list, s, &run);
+		run = r;
+	}
+	if (run.len)
+		add_rmap_run(list, s, &run);
+}
+
 static json *answer_rmap(const struct mv_model *m, json *params, struct mv_error *e)
 {
 	uint64_t pa, len = 1;
@@ -543,22 +581,8 @@ static json *answer_rmap(const struct mv_model *m, json *params, struct mv_error
 	mv_json_u64(params, INSP_F_LEN, &len);
 	uint64_t last = len && len - 1 <= UINT64_MAX - pa ? pa + (len - 1) : pa;
 	json *o = json_object_new_object(), *list = list_in(o, INSP_F_RUNS);
-	for (size_t i = 0; i < m->space_count; i++) {
-		for (size_t k = 0; k < m->spaces[i].map_count; k++) {
-			const struct mv_mapping *r = &m->spaces[i].maps[k];
-			uint64_t r_last = r->pa + (r->len - 1);
-			if (r_last < pa || r->pa > last)
-				continue;
-			uint64_t from = r->pa < pa ? pa : r->pa, to = r_last > last ? last : r_last;
-			json *run = json_object_new_object();
-			json_object_object_add(run, INSP_F_SPACE,
-					       json_object_new_int64(m->spaces[i].id));
-			mv_json_add_hex(run, INSP_F_VA, r->va + (from - r->pa));
-			mv_json_add_hex(run, INSP_F_PA, from);
-			mv_json_add_u64(run, INSP_F_LEN, to - from + 1);
-			json_object_array_add(list, run);
-		}
-	}
+	for (size_t i = 0; i < m->space_count; i++)
+		add_rmap(list, &m->spaces[i], pa, last);
 	json_object_object_add(o, INSP_F_NEXT, NULL);
 	return o;
 }

@@ -16,9 +16,10 @@ const char *const fuzz_seeds[] = {
 
 /* The input again and again, as entries that point among eight pages. */
 static enum mv_status read_input(void *user, const uint64_t *addresses, size_t count,
-				 uint64_t (*pages)[512], struct mv_error *e)
+				 uint64_t (*pages)[512], bool *good, struct mv_error *e)
 {
 	const struct mv_buf *b = user;
+	(void)good;
 	(void)e;
 	for (size_t i = 0; i < count; i++) {
 		size_t page = addresses[i] / 4096;
@@ -46,8 +47,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		struct mv_error e;
 		FUZZ_ASSERT(walk_read(&w, read_input, &b, &e) == MV_OK);
 		FUZZ_ASSERT(w.table_count <= 17);
-		for (size_t i = 1; i < w.run_count; i++)
-			FUZZ_ASSERT(w.runs[i].va >= w.runs[i - 1].va + w.runs[i - 1].len);
+		for (size_t i = 1; i < w.leaves.count; i++)
+			FUZZ_ASSERT(w.leaves.runs[i].va >=
+				    w.leaves.runs[i - 1].va + w.leaves.runs[i - 1].len);
 		walk_free(&w);
 	}
 	mv_buf_free(&b);

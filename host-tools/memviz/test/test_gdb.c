@@ -23,9 +23,10 @@ static uint64_t memory[PAGES][512];
 static unsigned reads;
 
 static enum mv_status read_memory(void *user, const uint64_t *addresses, size_t count,
-				  uint64_t (*pages)[512], struct mv_error *e)
+				  uint64_t (*pages)[512], bool *good, struct mv_error *e)
 {
 	(void)user;
+	(void)good;
 	(void)e;
 	for (size_t i = 0; i < count; i++) {
 		reads++;
@@ -70,13 +71,13 @@ static void leaves_of_every_size_are_listed_with_their_rights(void **state)
 		 MV_MAP_WRITE | MV_MAP_GLOBAL								    },
 		{0xffff807fffe00000, 0x800000,   0x200000,	 2097152,	  MV_MAP_EXEC			     },
 	};
-	assert_int_equal(w.run_count, 5);
+	assert_int_equal(w.leaves.count, 5);
 	for (size_t i = 0; i < 5; i++) {
-		assert_int_equal(w.runs[i].va, expected[i].va);
-		assert_int_equal(w.runs[i].pa, expected[i].pa);
-		assert_int_equal(w.runs[i].len, expected[i].len);
-		assert_int_equal(w.runs[i].page, expected[i].page);
-		assert_int_equal(w.runs[i].flags, expected[i].flags);
+		assert_int_equal(w.leaves.runs[i].va, expected[i].va);
+		assert_int_equal(w.leaves.runs[i].pa, expected[i].pa);
+		assert_int_equal(w.leaves.runs[i].len, expected[i].len);
+		assert_int_equal(w.leaves.runs[i].page, expected[i].page);
+		assert_int_equal(w.leaves.runs[i].flags, expected[i].flags);
 	}
 	assert_int_equal(w.table_count, 6);
 	assert_int_equal(reads, 6);
@@ -93,7 +94,7 @@ static void without_nxe_the_xd_bit_means_nothing(void **state)
 	struct walk w = {.cr0 = 0x80000011, .cr3 = 0x1000, .cr4 = 0x20, .efer = 0x500};
 	struct mv_error e;
 	assert_int_equal(walk_read(&w, read_memory, NULL, &e), MV_OK);
-	assert_true(w.runs[0].flags & MV_MAP_EXEC);
+	assert_true(w.leaves.runs[0].flags & MV_MAP_EXEC);
 	walk_free(&w);
 }
 
@@ -107,7 +108,7 @@ static void tables_upon_themselves_end(void **state)
 	memory[2][0] = 0x1000 | P | W; /* a lower level that points up */
 	struct walk w = read_guest();
 	assert_int_equal(reads, 2);
-	assert_true(w.run_count > 0 && w.run_count < 100);
+	assert_true(w.leaves.count > 0 && w.leaves.count < 100);
 	walk_free(&w);
 	/* All entries of all tables: bounded, not endless. */
 	for (unsigned i = 0; i < 512; i++)
