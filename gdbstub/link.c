@@ -158,17 +158,19 @@ void reply_hex_text(struct gdbstub *stub, const char *text)
 size_t reply_binary(struct gdbstub *stub, const void *bytes, size_t len)
 {
 	const uint8_t *in = bytes;
+	uint8_t *out = stub->tx + stub->tx_len, *limit = stub->tx + TX_LIMIT;
 	size_t done = 0;
 	for (; done < len; done++) {
 		uint8_t c = in[done];
 		bool escape = c == '}' || c == '#' || c == '$' || c == '*';
-		if (reply_room(stub) < (escape ? 2u : 1u))
+		if (limit - out < 1 + escape)
 			break;
 		if (escape)
-			reply_char(stub, '}');
+			*out++ = '}';
+		*out++ = escape ? c ^ 0x20 : c;
 		stub->tx_escapes |= escape;
-		reply_char(stub, (char)(escape ? c ^ 0x20 : c));
 	}
+	stub->tx_len = (size_t)(out - stub->tx);
 	return done;
 }
 
@@ -182,6 +184,11 @@ static size_t run_length(const uint8_t *at, const uint8_t *end)
 	while (p < end && *p == *at && (size_t)(p - at) < RUN_MAX + 1)
 		p++;
 	return (size_t)(p - at) - 1;
+}
+
+static bool starts_run(const uint8_t *at, const uint8_t *end)
+{
+	return end - at > (ptrdiff_t)RUN_MIN && at[1] == *at && at[2] == *at && at[3] == *at;
 }
 
 static size_t run_sendable(size_t repeats)
@@ -205,12 +212,11 @@ static uint8_t *compress_escaped(uint8_t *start, uint8_t *end)
 {
 	uint8_t *in = start, *out = start;
 	while (in < end) {
-		size_t repeats = *in == '}' ? 0 : run_length(in, end);
 		if (*in == '}' && in + 1 < end) {
 			*out++ = *in++;
 			*out++ = *in++;
-		} else if (repeats >= RUN_MIN) {
-			repeats = run_sendable(repeats);
+		} else if (starts_run(in, end)) {
+			size_t repeats = run_sendable(run_length(in, end));
 			out = put_run(out, *in, repeats);
 			in += repeats + 1;
 		} else {

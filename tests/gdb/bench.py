@@ -5,6 +5,8 @@ DIR holds the kernel's sockets. A row is name, value, unit, peer, peer_value.
 
 import json
 import os
+import re
+import socket
 import statistics
 import time
 
@@ -44,6 +46,47 @@ def side_by_side(address):
     """Wire and read by turns, since other work on the machine moves both."""
     pairs = [(wire_rate(), read_rate(address)) for _ in range(RUNS)]
     return statistics.median(w for w, _ in pairs), statistics.median(r for _, r in pairs)
+
+
+class Client:
+    """A debugger that reads by `x`, as GDB 16 and LLDB do; GDB 13 knows hex alone."""
+
+    def __init__(self):
+        self.line = socket.socket(socket.AF_UNIX)
+        self.line.connect(DIR + "/gdb.sock")
+        self.ask(b"qSupported:swbreak+;binary-upload+")
+        self.ask(b"QStartNoAckMode")
+
+    def ask(self, body):
+        self.line.sendall(b"$%s#%02x" % (body, sum(body) & 255))
+        answer = b""
+        while answer[-3:-2] != b"#":
+            answer += self.line.recv(1 << 17)
+        return answer[answer.rindex(b"$") + 1 : -3]
+
+    def read(self, address, length):
+        got = b""
+        while len(got) < length:
+            body = self.ask(b"x%x,%x" % (address + len(got), min(length - len(got), 0x3c00)))
+            assert body[:1] == b"b", body
+            body = re.sub(rb"(?s)(.)\*(.)", lambda run: run[1] * (run[2][0] - 28), body[1:])
+            got += re.sub(rb"(?s)}(.)", lambda pair: bytes([pair[1][0] ^ 32]), body)
+        return got
+
+    def rates(self, address):
+        """KiB a second of the wire and of reading, by turns."""
+        wire = MIB / 1024 / seconds(lambda: self.ask(b"qRcmd," + b"wire 1M".hex().encode()))
+        read = MIB / 1024 / seconds(lambda: [self.read(address, BLOCK) for _ in range(16)])
+        return wire, read
+
+
+def binary_rates(address, data):
+    client = Client()
+    assert client.read(address, BLOCK) == data
+    pairs = [client.rates(address) for _ in range(RUNS)]
+    client.ask(b"D")
+    client.line.close()
+    return [statistics.median(column) for column in zip(*pairs)]
 
 
 def packets_sent():
@@ -90,16 +133,21 @@ def main():
     gdb.execute("detach", to_string=True)
     gdb.execute("set remotelogfile /dev/null")
     attach("gdb.sock")
-    gdb.selected_inferior().write_memory(noise, os.urandom(BLOCK))
+    data = os.urandom(BLOCK)
+    gdb.selected_inferior().write_memory(noise, data)
     wire, random_rate = side_by_side(noise)
     zero_rate = read_rate(zeros)
     gdb.execute("detach", to_string=True)
+    binary_wire, binary_rate = binary_rates(noise, data)
     attach("qemu-gdb.sock")
     qemu_random, qemu_zero = read_rate(noise), read_rate(zeros)
     gdb.execute("detach", to_string=True)
     row("gdb.read_random", random_rate, "KiB/s", "half the wire", "%.2f" % (wire / 2))
     row("gdb.read_random.kgdb", random_rate, "KiB/s", "kgdb 6.1", "42")
     row("gdb.read_random.qemu", random_rate, "KiB/s", "QEMU's stub",
+        "%.2f" % qemu_random)
+    row("gdb.read_random.binary", binary_rate, "KiB/s", "the wire", "%.2f" % binary_wire)
+    row("gdb.read_random.binary.qemu", binary_rate, "KiB/s", "QEMU's stub (GDB 13)",
         "%.2f" % qemu_random)
     row("gdb.read_zero", zero_rate, "KiB/s", "QEMU's stub", "%.2f" % qemu_zero)
     row("gdb.next_loop_100", next_trips, "round trips", "budget", "12")
