@@ -249,29 +249,50 @@ static uint32_t event_zone(const struct mm_event *event)
 	return page ? page->zone : 0;
 }
 
+/*
+ * Of the kinds that may be left out: mm/'s count of them as far as they were heard or told as
+ * missed. What mm/ counted beyond that was missed. An operation that was counted and not yet
+ * reported when we looked makes the difference one too large, and the next one too small.
+ */
+#define MANY_KINDS 4u
+static uint64_t accounted[MANY_KINDS];
+_Static_assert(INSP_EVENTS_MANY == (1u << MANY_KINDS) - 1, "they are the first ones");
+
+static void account_missed(uint32_t listened)
+{
+	for (unsigned op = 0; op < MANY_KINDS; op++) {
+		uint64_t seen = __atomic_load_n(&accounted[op], __ATOMIC_RELAXED);
+		int64_t missed = (int64_t)(mm_event_count((enum mm_event_type)op) - seen);
+
+		if (missed > 0) {
+			__atomic_fetch_add(&accounted[op], missed, __ATOMIC_RELAXED);
+			if (listened >> op & 1)
+				insp_event_missed(&inspector.insp, (enum insp_event_op)op,
+						  (uint64_t)missed);
+		}
+	}
+}
+
 /* The hook of mm/: both name the same operations in the same order, so their masks are one. */
 static void on_event(const struct mm_event *event, void *context)
 {
-	struct insp *insp = context;
-	enum insp_event_op op = (enum insp_event_op)event->type;
-	uint32_t arg = 0;
+	struct insp_event told = {.t_us = event->time_us,
+				  .addr = event->address,
+				  .size = event->size,
+				  .site = event->site,
+				  .op = (enum insp_event_op)event->type};
 
-	switch (event->type) {
-	case MM_EVENT_ALLOC_PAGES:
-	case MM_EVENT_FREE_PAGES:
-		arg = event_zone(event);
-		break;
-	case MM_EVENT_MAP:
-	case MM_EVENT_UNMAP:
-		arg = event_space(event);
-		break;
-	case MM_EVENT_FAILURE:
-		insp_event(insp, op, 0, event->size, event->site, (uint32_t)event->failed);
-		return;
-	default:
-		break;
-	}
-	insp_event(insp, op, event->address, event->size, event->site, arg);
+	(void)context;
+	if (event->type == MM_EVENT_ALLOC_PAGES || event->type == MM_EVENT_FREE_PAGES)
+		told.arg = event_zone(event);
+	else if (event->type == MM_EVENT_MAP || event->type == MM_EVENT_UNMAP)
+		told.arg = event_space(event);
+	else if (event->type == MM_EVENT_FAILURE)
+		told.arg = (uint32_t)event->failed, told.addr = 0;
+	if (told.op < MANY_KINDS)
+		__atomic_fetch_add(&accounted[told.op], 1, __ATOMIC_RELAXED);
+	if (!insp_event(&inspector.insp, &told) && told.op < MANY_KINDS)
+		mm_hook_mute(INSP_EVENTS_MANY);
 }
 _Static_assert((int)MM_EVENT_KMALLOC == (int)INSP_EV_KMALLOC &&
 		       (int)MM_EVENT_UNMAP == (int)INSP_EV_UNMAP &&
@@ -280,7 +301,11 @@ _Static_assert((int)MM_EVENT_KMALLOC == (int)INSP_EV_KMALLOC &&
 
 void inspect_listen(uint32_t event_mask)
 {
-	mm_hook_set_mask(on_event, &inspector.insp, event_mask);
+	static uint32_t listened;
+
+	account_missed(listened);
+	listened = event_mask;
+	mm_hook_set_mask(on_event, NULL, event_mask);
 }
 
 /* ---- after a panic ---- */

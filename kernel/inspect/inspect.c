@@ -14,7 +14,8 @@
  *     watch keeps the picture that its client has (or hashes of it), and sends the difference
  *     between that and the state of the moment in which the line has room. A slow line therefore
  *     sees fewer and coarser steps, never old ones (watch.c). Only events and log lines are things
- *     of their own; they lie in rings, and what a reader did not get is counted (ring.c).
+ *     of their own; they lie in rings, and what a reader did not get is counted (ring.c). What
+ * would not be read in time is not even recorded (events.c).
  *  5. All that is written, checked and documented comes from one table (methods.c): a member cannot
  *     be in the answer and not in the schema.
  *  6. Who may do what is decided before anything is done: the access level, then whether the thing
@@ -44,6 +45,7 @@ void insp_init(struct insp *insp, const struct insp_config *config)
 	insp_ring_init(&insp->ring, config->ring,
 		       power_of_two(config->ring_slots) ? config->ring_slots : 1);
 	insp_ring_init(&insp->maps, insp->map_slots, INSP_MAP_SLOTS);
+	insp_events_init(insp);
 	insp->owned = config->owned;
 	insp->owned_slots = power_of_two(config->owned_slots) ? config->owned_slots : 1;
 	insp->owned_limit = insp->owned_slots / 4 * 3;
@@ -68,21 +70,6 @@ bool insp_link_init(struct insp *insp, struct insp_link *link,
 	link->out_max = config->out_bytes;
 	insp->link[insp->links++] = link;
 	return true;
-}
-
-void insp_event(struct insp *insp, enum insp_event_op op, uint64_t addr, uint64_t size,
-		uint64_t site, uint32_t arg)
-{
-	struct insp_slot event = {.t_us = insp_port_clock_us(),
-				  .addr = addr,
-				  .size = size,
-				  .site = site,
-				  .op = op,
-				  .arg = arg};
-
-	insp_ring_put(&insp->ring, &event);
-	if (op == INSP_EV_MAP || op == INSP_EV_UNMAP)
-		insp_ring_put(&insp->maps, &event);
 }
 
 /* What a request asked to be done once its answer is out: break, panic, power off. */

@@ -181,6 +181,17 @@ bool insp_link_answer(struct insp_link *link);
 void insp_session_start(struct insp_link *link);
 bool insp_link_check(const struct insp_link *link, char *why, size_t size);
 
+/* ---- events.c ---- */
+
+void insp_events_init(struct insp *insp);
+/* Makes room for further events; true when the port has to be told, by INSP_OP_LISTEN. */
+bool insp_events_grant(struct insp *insp);
+/* Telling `count` of them took so long. */
+void insp_events_cost(struct insp *insp, uint64_t told_us, uint32_t count);
+/* How many of the wanted kinds were left out beyond what `seen` (INSP_EV_OPS of them) says; moves
+ * `seen` on. */
+uint64_t insp_take_missed(const struct insp *insp, uint64_t *seen, uint32_t wanted);
+
 /* ---- watch.c ---- */
 
 /* Tells the port which events are wanted. */

@@ -7,12 +7,15 @@
  *  stat, zones, caches   the last picture itself is kept (1.5 KiB) and compared member by member.
  *  frames                memory has any size, so a hash per block of frames is kept, of at most
  *                        INSP_FRAME_BLOCKS blocks. A scan marks the blocks that differ, their runs
- * are sent, and the hash of exactly what was sent is kept. So a block that changes while it is sent
- * differs again in the next scan. mappings              a space has any number of leaves. Nothing
- * of them is kept; a ring that every map and unmap reports to says which ranges were touched. They
- * are joined into at most INSP_DIRTY_MAX ranges, and what lies in them now is sent. When there are
- * more, or the ring was lapped, the topic begins anew with a full state. events, log           each
- * watch has its own place in the rings; what it lost is counted.
+ *                        are sent, and the hash of exactly what was sent is kept. So a block that
+ *                        changes while it is sent differs again in the next scan.
+ *  mappings              a space has any number of leaves. Nothing of them is kept; a ring that
+ *                        every map and unmap reports to says which ranges were touched. They are
+ *                        joined into at most INSP_DIRTY_MAX ranges, and what lies in them now is
+ *                        sent. When there are more, or the ring was lapped, the topic begins anew
+ *                        with a full state.
+ *  events, log           each watch has its own place in the rings; what it lost is counted.
+ *                        events.c decides how many events are recorded.
  *
  * A state larger than a record goes out in several, each consistent in itself; the topics take
  * turns, so a long one does not silence the others. The line's free space is the only token there
@@ -852,16 +855,30 @@ static uint32_t wanted_events(const struct insp *insp)
 	return insp->traced ? insp->traced : (1u << INSP_EV_OPS) - 1;
 }
 
+/* Tells the port what to report: for the first time, or again. */
+static enum insp_status listen(struct insp *insp)
+{
+	struct insp_act act = {.op = INSP_OP_LISTEN, .flags = insp->listen};
+
+	/* After a panic nothing happens any more that could be heard. */
+	return insp->panicked ? INSP_OK : insp_port_act(&act);
+}
+
 static enum sent send_events(struct insp_link *link, struct insp_watch *watch)
 {
 	struct insp_ring *ring = &link->insp->ring;
 	uint32_t wanted = wanted_events(link->insp), count = 0;
+	uint64_t start_us = insp_port_clock_us();
 	bool more = false;
 	struct insp_gens gens;
 	struct insp_slot e;
 	struct note n;
 
-	if (!is_full(watch, INSP_TOPIC_EVENTS) && watch->event_read == insp_ring_head(ring))
+	if (insp_events_grant(link->insp))
+		listen(link->insp);
+	watch->event_lost += insp_take_missed(link->insp, watch->missed, wanted);
+	if (!is_full(watch, INSP_TOPIC_EVENTS) && !watch->event_lost &&
+	    watch->event_read == insp_ring_head(ring))
 		return SENT_NOTHING;
 	insp_port_gens(&gens);
 	begin_note(&n, link, watch, INSP_TOPIC_EVENTS, gens.all);
@@ -888,6 +905,7 @@ static enum sent send_events(struct insp_link *link, struct insp_watch *watch)
 	if (!count && !watch->event_lost && !is_full(watch, INSP_TOPIC_EVENTS))
 		return SENT_NOTHING;
 	put_lost(&n, &watch->event_lost);
+	insp_events_cost(link->insp, insp_port_clock_us() - start_us, count);
 	return end_note(&n, more);
 }
 
@@ -1017,7 +1035,8 @@ uint64_t insp_watch_poll(struct insp_link *link, uint64_t now_us, uint32_t *budg
 
 /* ---- starting and stopping ---- */
 
-enum insp_status insp_listen_update(struct insp *insp)
+/* What the watches of all links want to hear. */
+static uint32_t wanted_by_all(const struct insp *insp)
 {
 	uint32_t want = 0;
 
@@ -1032,12 +1051,18 @@ enum insp_status insp_listen_update(struct insp *insp)
 				want |= 1u << INSP_EV_MAP | 1u << INSP_EV_UNMAP;
 		}
 	}
-	if (want == insp->listen)
+	return want;
+}
+
+enum insp_status insp_listen_update(struct insp *insp)
+{
+	uint32_t want = wanted_by_all(insp);
+	bool again = want & INSP_EVENTS_MANY && insp_events_grant(insp);
+
+	if (want == insp->listen && !again)
 		return INSP_OK;
-	struct insp_act act = {.op = INSP_OP_LISTEN, .flags = want};
 	insp->listen = want;
-	/* After a panic nothing happens any more that could be heard. */
-	return insp->panicked ? INSP_OK : insp_port_act(&act);
+	return listen(insp);
 }
 
 static struct insp_watch *find_watch(struct insp_link *link, uint64_t id)
@@ -1061,6 +1086,7 @@ static void reset_watch(struct insp_link *link, struct insp_watch *watch, uint64
 	restart_mappings(link, watch);
 	watch->full &= watch->topics;
 	watch->event_read = insp_ring_head(&link->insp->ring);
+	insp_take_missed(link->insp, watch->missed, 0);
 	watch->event_lost = 0;
 	watch->log_read = 0;
 	watch->log_lost = 0;
@@ -1083,6 +1109,7 @@ int insp_do_watch_start(struct insp_call *call)
 	}
 	watch->topics = (uint32_t)call->arg[0].u;
 	watch->hz = (uint32_t)call->arg[1].u;
+	watch->event_read = insp_ring_head(&link->insp->ring);
 	enum insp_status status = insp_listen_update(call->insp);
 	if (status != INSP_OK) {
 		watch->id = 0;

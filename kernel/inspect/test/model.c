@@ -68,9 +68,10 @@ struct workload {
 static struct {
 	struct model_options options;
 	struct insp *insp;
-	uint32_t listen;
-	uint64_t epoch_ns, clock_us, clock_cost_us, random;
-	bool clock_set, busy;
+	uint32_t listen, muted;
+	uint64_t missed[INSP_EV_OPS];
+	uint64_t epoch_ns, clock_us, clock_cost_us, idle_us, random;
+	bool clock_set, busy, never_mutes;
 	struct frame *frame;
 	uint64_t frames;
 	uint64_t zone_start[ZONES], zone_end[ZONES];
@@ -127,8 +128,25 @@ static uint64_t now_us(void)
 
 static void event(enum insp_event_op op, uint64_t addr, uint64_t size, uint64_t site, uint32_t arg)
 {
-	if (m.insp && m.listen >> op & 1)
-		insp_event(m.insp, op, addr, size, site, arg);
+	const struct insp_event what = {now_us(), addr, size, site, op, arg};
+
+	if (!m.insp || !(m.listen >> op & 1))
+		return;
+	if (m.muted >> op & 1)
+		m.missed[op]++;
+	else if (!insp_event(m.insp, &what))
+		m.muted = m.never_mutes ? 0 : INSP_EVENTS_MANY;
+}
+
+static void listen_to(uint32_t events)
+{
+	for (int op = 0; op < INSP_EV_OPS; op++) {
+		if (m.listen >> op & 1)
+			insp_event_missed(m.insp, (enum insp_event_op)op, m.missed[op]);
+		m.missed[op] = 0;
+	}
+	m.listen = events;
+	m.muted = 0;
 }
 
 /* ---- frames ---- */
@@ -955,6 +973,11 @@ void model_set_load(bool busy)
 	m.busy = busy;
 }
 
+void model_never_mute(void)
+{
+	m.never_mutes = true;
+}
+
 void model_set_access(enum insp_access access)
 {
 	m.options.access = access;
@@ -981,6 +1004,9 @@ uint64_t insp_port_clock_us(void)
 void insp_port_load(struct insp_load *load)
 {
 	load->wanted = m.busy;
+	if (!m.busy)
+		m.idle_us = m.clock_us;
+	load->idle_us = m.idle_us;
 }
 
 void insp_port_info(struct insp_info *info)
@@ -1609,7 +1635,7 @@ enum insp_status insp_port_act(struct insp_act *a)
 	case INSP_OP_TRACE:
 		return act_trace(a);
 	case INSP_OP_LISTEN:
-		m.listen = a->flags;
+		listen_to(a->flags);
 		return INSP_OK;
 	case INSP_OP_WORKLOAD_START:
 	case INSP_OP_WORKLOAD_STOP:

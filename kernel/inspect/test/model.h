@@ -27,6 +27,8 @@ void model_set_clock(uint64_t us);
 void model_set_clock_cost(uint64_t us);
 /* Whether others want the CPU all the time. */
 void model_set_load(bool busy);
+/* From now on all events are reported, also when the inspector has heard enough. */
+void model_never_mute(void);
 void model_set_access(enum insp_access access);
 /* Lets the running workloads work up to now; returns the operations done. */
 uint64_t model_run(uint64_t now_us);

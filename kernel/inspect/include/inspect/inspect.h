@@ -38,8 +38,8 @@ struct insp_link;
 struct insp_slot; /* of the event ring */
 
 struct insp_config {
-	/* The event ring: a power of two of slots, shared by all links. 8192 hold 64 ms of a busy
-	 * kernel; a reader that falls behind is told how many it lost. */
+	/* The event ring: a power of two of slots, shared by all links. So many events at once are
+	 * told whole; of more, readers are told how many they lost. */
 	struct insp_slot *ring;
 	uint32_t ring_slots;
 	/* What remote requests allocated, as a hash of a power of two of words, kept at most 3/4
@@ -100,16 +100,33 @@ void insp_link_reset(struct insp_link *link);
 #define INSP_PAUSE_US 100u
 uint64_t insp_poll(struct insp *insp, uint64_t now_us);
 
+/* Something that happened in the memory manager. `arg` as INSP_EVENT_NAMES in protocol.h says: the
+ * space's id for map and unmap (whose addr and size are the range), the zone's index for frames,
+ * what failed for INSP_EV_FAIL. */
+struct insp_event {
+	uint64_t t_us; /* on the clock of insp_port_clock_us() */
+	uint64_t addr, size, site;
+	enum insp_event_op op;
+	uint32_t arg;
+};
+
 /*
- * Something happened in the memory manager: its hooks call this through the port. `arg` as
- * INSP_EVENT_NAMES in protocol.h says: the space's id for map and unmap (whose addr and size are
- * the range), the zone's index for frames, what failed for INSP_EV_FAIL. Any context on any CPU,
- * NMI included; wait-free, no lock. Map and unmap must be reported for every change of a mapping
- * while INSP_OP_LISTEN names them: the watch of mappings is made from them. That a space ended
- * need not be reported.
+ * The memory manager's hooks call this through the port. Any context on any CPU, NMI included;
+ * wait-free, no lock. Map and unmap must be reported for every change of a mapping while
+ * INSP_OP_LISTEN names them: the watch of mappings is made from them. That a space ended need not
+ * be reported.
+ *
+ * False: more than enough was heard. From then on, until INSP_OP_LISTEN comes again, the port may
+ * leave out the kinds of INSP_EVENTS_MANY; when it comes, the port first says by
+ * insp_event_missed() how many of each it left out. A port that goes on reporting all is right
+ * too, only slower.
  */
-void insp_event(struct insp *insp, enum insp_event_op op, uint64_t addr, uint64_t size,
-		uint64_t site, uint32_t arg);
+bool insp_event(struct insp *insp, const struct insp_event *event);
+#define INSP_EVENTS_MANY                                                           \
+	(1u << INSP_EV_KMALLOC | 1u << INSP_EV_KFREE | 1u << INSP_EV_ALLOC_PAGES | \
+	 1u << INSP_EV_FREE_PAGES)
+/* Within INSP_OP_LISTEN only. */
+void insp_event_missed(struct insp *insp, enum insp_event_op op, uint64_t count);
 
 /*
  * One request from inside, for a debugger's `monitor` command. `line` is

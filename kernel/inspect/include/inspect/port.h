@@ -2,8 +2,8 @@
  * What the inspector needs of the kernel it shows. A kernel that implements these functions has
  * the whole protocol; docs/porting.md walks through it.
  *
- * Contexts. All functions but insp_port_clock_us() are called only from insp_poll(),
- * insp_call_text() and insp_init(): from one thread at a time, or, after insp_panicked(), from the
+ * Contexts. All functions are called only from insp_poll(), insp_call_text() and insp_init(): from
+ * one thread at a time, or, after insp_panicked(), from the
  * one CPU that is left, with interrupts off. They never sleep for long; reading ones
  * allocate nothing from the allocators that they show and change nothing. After a panic the
  * reading ones must still work: no lock that a dead thread may hold is waited for (return
@@ -269,7 +269,8 @@ enum insp_op {
 	INSP_OP_CHECK,	       /* -> ok, frames, objects, tables; INSP_KIND_FAULTS then lists */
 	INSP_OP_TRACE,	       /* on: attribution of objects to sites on or off */
 	INSP_OP_LISTEN, /* flags: mask of 1 << enum insp_event_op that insp_event() wants to hear;
-			 * 0: the hooks may be unhooked */
+			 * 0: the hooks may be unhooked. Comes again with the same mask when
+			 * insp_event() had heard enough */
 	INSP_OP_WORKLOAD_START, /* name, settings -> */
 	INSP_OP_WORKLOAD_STOP,	/* name -> */
 	INSP_OP_FAULT_INJECT, /* fault (index in INSP_FAULT_NAMES), after, count: the after-th such
@@ -308,7 +309,7 @@ struct insp_act {
 
 /* ---- the functions ---- */
 
-/* Microseconds since boot; never goes back. Any context (insp_event() calls it). */
+/* Microseconds since boot; never goes back. */
 uint64_t insp_port_clock_us(void);
 
 /* Fills *info. What it says may change only in access level. */

@@ -42,8 +42,8 @@
  *             what was there; a run across their ends is cut), then lay the added runs over what
  *             is there. Merge neighbours by the rule of mm.mappings. The kernel's half (va >=
  *             INSP_KERNEL_HALF) is common to all spaces and sent once, with space 0.
- *   events    {"lost":N,"events":[[t_us,op,addr,size,site,arg],...]}: lost counts what the ring
- *             had to drop since the last record. op is one of INSP_EVENT_NAMES; addr is a string:
+ *   events    {"lost":N,"events":[[t_us,op,addr,size,site,arg],...]}: lost counts what had to be
+ *             dropped since the last record. op is one of INSP_EVENT_NAMES; addr is a string:
  *             the object (kmalloc, kfree), the first frame (alloc_pages, free_pages), the virtual
  *             address (map, unmap), "0x0" for a failure; size in bytes; site a string, "0x0" when
  *             not known; arg: the space's id (map, unmap), the zone's index (alloc_pages,

@@ -123,6 +123,7 @@ struct insp_watch {
 	uint32_t known[INSP_SPACES_KNOWN];
 
 	uint64_t event_read, event_lost;
+	uint64_t missed[INSP_EV_OPS]; /* of struct insp, as far as they are in event_lost */
 	uint64_t log_read, log_lost;
 };
 
@@ -172,6 +173,13 @@ struct insp {
 	uint32_t traced; /* of these, what trace.start asked for */
 	bool tracing, panicked;
 	bool changing; /* inside the handler of a method that changes something */
+
+	/* How many events may still be recorded (events.c), and the credit that it is made from:
+	 * what it was when the ring's head, the clock and the idle time stood there. */
+	int64_t event_room; /* atomic */
+	uint64_t event_ns;  /* what one costs */
+	uint64_t credit_ns, credit_head, credit_us, credit_idle_us;
+	uint64_t missed[INSP_EV_OPS]; /* that the port left out */
 
 	uint64_t *owned;
 	uint32_t owned_slots, owned_limit, owned_count;
