@@ -16,7 +16,7 @@ memviz.COMMANDS := commands/table.c commands/cli.c commands/support.c commands/r
 	commands/serve.c commands/export.c commands/picture.c commands/page.c commands/mux.c
 memviz.VIEWS := $(addprefix views/,app.c ask.c canvas.c command.c curve.c detail.c events.c forms.c frame.c fuzzy.c \
 	glyph.c graph.c grid.c header.c helpers.c history.c keys.c layout.c lineedit.c log.c \
-	map.c overview.c pagetree.c popups.c prompt.c sitedata.c sites.c slabdata.c slabs.c \
+	map.c overview.c pagetree.c popups.c prompt.c share.c sitedata.c sites.c slabdata.c slabs.c \
 	table.c tables.c terminal.c theme.c translate.c tui.c)
 
 memviz.SRCS := $(addprefix $M/,$(memviz.BASE) $(memviz.LINK) $(memviz.MODEL) $(memviz.GDB) $(memviz.HUB) \

@@ -244,6 +244,53 @@ live() {
 	lacks "nobody answers"
 }
 
+@test "a bare link: memviz offers a hub, starts it, and goes on through it" {
+	kernel
+	open 80x24 -t "unix:$dir/link"
+	shows "serves one client, which is this memviz. H shares it"
+	press H
+	shows "Share this link"
+	shows "Enter starts a hub"
+	press Escape
+	lacks "Share this link"
+	# A second one waits beside the queue: the hub is to have the link next, not it.
+	run timeout 20 "$memviz" -t "unix:$dir/link" stat
+	[ "$status" -eq 3 ]
+	[[ $output == *"serves one client, and another has it"* ]]
+	press :
+	type_text hub
+	press Enter
+	shows "Share this link"
+	press Enter
+	shows "Shared. Others look with"
+	shows "unix:.*hub-"
+	hub=unix:$(echo "$dir"/memviz/hub-*.sock)
+	press Escape
+	shows "LIVE"
+	timeout 20 "$memviz" -t "$hub" stat --json
+	# Keys act as before, and there is nothing more to share.
+	press a
+	shows "Allocate"
+	press Escape
+	lacks "Allocate"
+	press H
+	lacks "Share this link"
+	hub_pid=$("$memviz" -t "$hub" call hub.status | jq .pid)
+	press q
+	stop
+	kill "$hub_pid" 2>/dev/null || :
+}
+
+@test "a link that another has is said on the screen, and taken when it is free" {
+	kernel
+	timeout 60 socat -u "UNIX-CONNECT:$dir/link" "CREATE:$dir/other" 3>&- &
+	holder=$!
+	open 80x24 -t "unix:$dir/link"
+	shows "serves one client, and another has it"
+	kill "$holder"
+	shows "LIVE"
+}
+
 @test "a stalled line does not stall the keys" {
 	kernel
 	open 80x24 -t unix:link

@@ -55,6 +55,7 @@ static bool show(struct cmd *c, const struct mv_session_options *so, int *status
 	uint64_t hz = c->config.hz;
 	cmd_option_number(c, OPT_HZ, 1, 60, &hz);
 	mv_session_watch(c->s, MV_TOPIC_ALL, (unsigned)hz);
+	o.share = mv_hub_spawn;
 	switch (mv_tui_run(c->s, &o)) {
 	case MV_TUI_UNSUITED:
 		mv_session_close(c->s);

@@ -199,6 +199,9 @@ static void become_hub(const char *target, const char *path, int ready_fd)
 				   .timeout_s = 2,
 				   .ready_fd = ready_fd};
 	setsid();
+	/* Whoever started us may have handlers of its own. */
+	for (int sig = 1; sig < NSIG; sig++)
+		signal(sig, SIG_DFL);
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	for (int fd = 0; fd < 3; fd++)
 		dup2(null, fd);

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct json_object json;
 
@@ -110,6 +111,7 @@ static json *own_status(struct hub *h, struct client *asking, json *params, stru
 	mv_session_status(h->s, &st);
 	uint64_t now = mv_now_us();
 	json *o = json_object_new_object(), *list = json_object_new_array();
+	mv_json_add_u64(o, "pid", (uint64_t)getpid());
 	mv_json_add_str(o, "target", st.target);
 	mv_json_add_str(o, "link", mv_session_state_name(st.state));
 	mv_json_add_str(o, "message", st.message);

@@ -65,6 +65,7 @@ struct mv_session {
 	struct mv_reader *reader;
 	struct mv_buf out;
 	struct mv_seq seq;
+	char busy[112]; /* the socket whose one client is another; "": none */
 	uint64_t opened_us, last_rx_us, retry_us, retry_pause_us;
 	uint64_t hello_us;
 	unsigned hello_count;
@@ -109,6 +110,7 @@ struct mv_session {
 
 /* session.c */
 void session_say(struct mv_session *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void session_silent(struct mv_session *s);
 void session_deliver_later(struct mv_session *s, struct request *q);
 void session_arm(struct mv_session *s, uint64_t at_us);
 bool session_live_link(const struct mv_session *s);

@@ -16,6 +16,8 @@
 
 /* At most so much is read in one go: the keyboard waits meanwhile. */
 #define READ_BYTES_MAX (512u << 10)
+/* How often to look whether a link that another has is free. */
+#define BUSY_US 1000000u
 
 void session_say(struct mv_session *s, const char *fmt, ...)
 {
@@ -208,6 +210,22 @@ static void lost(struct mv_session *s, const char *why)
 	requests_fail(s, &s->queue, MV_LINK, why);
 }
 
+enum mv_status mv_session_retarget(struct mv_session *s, const char *target, struct mv_error *e)
+{
+	struct mv_target t;
+	if (mv_target_parse(target, &t, e) != MV_OK)
+		return e->status;
+	if (s->replay || s->gdb || t.kind == MV_TARGET_FILE || t.kind == MV_TARGET_GDB)
+		return mv_fail(e, MV_USAGE, "%s: not a link that can be changed to", t.text);
+	lost(s, "the link was changed");
+	s->target = t;
+	s->busy[0] = 0;
+	s->retry_us = 0;
+	s->retry_pause_us = RECONNECT_MIN;
+	session_arm(s, 1);
+	return MV_OK;
+}
+
 static void connect_line(struct mv_session *s)
 {
 	struct mv_error e;
@@ -354,6 +372,40 @@ static void line_ready(struct mv_session *s, uint32_t events)
 
 /* ---- processing ---- */
 
+/* Why the other end says nothing, as far as can be told. */
+void session_silent(struct mv_session *s)
+{
+	struct mv_clients c = {0};
+	if (mv_transport_peer(s->fd, s->busy, sizeof s->busy))
+		c = mv_transport_clients(s->busy);
+	if (!c.accepted || !c.waiting) {
+		s->busy[0] = 0;
+		session_say(s, "%s does not answer", s->target.text);
+		return;
+	}
+	session_say(s,
+		    "%s serves one client, and another has it: end that one, or share it "
+		    "(key H there, or memviz hub)",
+		    s->target.text);
+	if (s->o.once)
+		return; /* it may leave in time */
+	/* Not in its queue: when it leaves, a hub of its own is to come next. */
+	char why[sizeof s->message];
+	mv_copy(why, sizeof why, s->message);
+	lost(s, why);
+}
+
+/* Whether the one that had the link before us has it still. */
+static bool still_busy(struct mv_session *s, uint64_t now)
+{
+	if (!s->busy[0] || !mv_transport_clients(s->busy).accepted) {
+		s->busy[0] = 0;
+		return false;
+	}
+	s->retry_us = now + BUSY_US;
+	return true;
+}
+
 void session_deliver_later(struct mv_session *s, struct request *q)
 {
 	list_add(&s->ready, q);
@@ -390,7 +442,7 @@ static uint64_t line_timers(struct mv_session *s, uint64_t now)
 {
 	if (s->fatal)
 		return UINT64_MAX;
-	if (s->line == LINE_CLOSED && now >= s->retry_us)
+	if (s->line == LINE_CLOSED && now >= s->retry_us && !still_busy(s, now))
 		connect_line(s);
 	uint64_t next = s->line == LINE_CLOSED ? s->retry_us : UINT64_MAX;
 	if (s->line == LINE_CONNECTING) {

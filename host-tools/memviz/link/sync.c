@@ -376,7 +376,9 @@ uint64_t sync_timers(struct mv_session *s, uint64_t now)
 		uint64_t pause = HELLO_US << (s->hello_count < 4 ? s->hello_count / 2 : 2);
 		if (now >= s->hello_us + pause) {
 			if (s->state != MV_SESSION_INCOMPATIBLE)
-				session_say(s, "%s does not answer", s->target.text);
+				session_silent(s);
+			if (s->line == LINE_CLOSED)
+				return next;
 			sync_hello_send(s);
 		}
 		return s->hello_us + pause;

@@ -177,3 +177,33 @@ enum mv_status mv_transport_connected(int fd, const struct mv_target *t, struct 
 		return mv_fail(e, MV_LINK, "nobody answers at %s (%s)", t->text, strerror(err));
 	return MV_OK;
 }
+
+/* States of a connection in /proc/net/unix. Waiting or accepted, it carries its listener's address.
+ */
+enum { STATE_WAITS = 2, STATE_ACCEPTED = 3 };
+
+struct mv_clients mv_transport_clients(const char *peer)
+{
+	struct mv_clients c = {0};
+	FILE *f = fopen("/proc/net/unix", "re");
+	char line[400], path[200];
+	unsigned state;
+	while (f && fgets(line, sizeof line, f)) {
+		if (sscanf(line, "%*s %*s %*s %*s %*s %x %*s %199[^\n]", &state, path) != 2 ||
+		    strcmp(path, peer) != 0)
+			continue;
+		c.accepted += state == STATE_ACCEPTED;
+		c.waiting += state == STATE_WAITS;
+	}
+	if (f)
+		fclose(f);
+	return c;
+}
+
+bool mv_transport_peer(int fd, char *out, size_t size)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNSPEC};
+	socklen_t len = sizeof a - 1; /* so that the path ends */
+	return getpeername(fd, (struct sockaddr *)&a, &len) == 0 && a.sun_family == AF_UNIX &&
+	       a.sun_path[0] && mv_copy(out, size, a.sun_path);
+}

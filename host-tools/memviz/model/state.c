@@ -536,7 +536,11 @@ static json *answer_translate(const struct mv_model *m, json *params, struct mv_
 	return o;
 }
 
-static void add_rmap_run(json *list, const struct mv_space *s, const struct mv_mapping *r)
+struct part {
+	uint64_t va, pa, len;
+};
+
+static void add_rmap_run(json *list, const struct mv_space *s, const struct part *r)
 {
 	json *run = json_object_new_object();
 	json_object_object_add(run, INSP_F_SPACE, json_object_new_int64(s->id));
@@ -549,9 +553,9 @@ static void add_rmap_run(json *list, const struct mv_space *s, const struct mv_m
 /* Where a space maps [pa, last]; what goes on with other rights is one run here. */
 static void add_rmap(json *list, const struct mv_space *s, uint64_t pa, uint64_t last)
 {
-	struct mv_mapping run = {0};
+	struct part run = {0};
 	for (size_t i = 0; i < s->map_count; i++) {
-		struct mv_mapping r = s->maps[i];
+		struct part r = {s->maps[i].va, s->maps[i].pa, s->maps[i].len};
 		uint64_t end = r.pa + (r.len - 1);
 		if (end < pa || r.pa > last)
 			continue;

@@ -142,7 +142,7 @@ unsigned mv_app_context(struct mv_app *a)
 {
 	return mv_app_view(a)->ops->context | (a->replaying ? CTX_REPLAY : 0u) |
 	       (a->replaying && a->timeline ? CTX_TIMELINE : 0u) |
-	       (mv_app_can_act(a, false) ? CTX_LIVE : 0u);
+	       (mv_app_can_act(a, false) ? CTX_LIVE : 0u) | (mv_share_possible(a) ? CTX_BARE : 0u);
 }
 
 /* ---- setting up ---- */
@@ -194,6 +194,7 @@ void mv_app_tick(struct mv_app *a, uint64_t now_us)
 		a->replaying = mv_session_replay_status(a->session, &a->replay);
 	}
 	a->model = a->frozen ? a->frozen : a->live;
+	mv_share_offer(a);
 	if (a->live->uptime_us != a->uptime_us) {
 		a->uptime_us = a->live->uptime_us;
 		a->uptime_seen_us = now_us;
@@ -453,6 +454,12 @@ static void redraw(struct mv_app *a, enum mv_action act)
 		mv_session_resync(a->session);
 }
 
+static void share(struct mv_app *a, enum mv_action act)
+{
+	(void)act;
+	mv_share_open(a);
+}
+
 /* Actions of the app itself; all others are the view's or its table's. */
 static void (*const handlers[ACT_COUNT])(struct mv_app *, enum mv_action) = {
 	[ACT_NONE] = nothing,
@@ -483,6 +490,7 @@ static void (*const handlers[ACT_COUNT])(struct mv_app *, enum mv_action) = {
 	[ACT_FREE] = form,
 	[ACT_MOUSE] = switch_mouse,
 	[ACT_REDRAW] = redraw,
+	[ACT_SHARE] = share,
 	[ACT_PLAY] = replay,
 	[ACT_STEP_BACK] = replay,
 	[ACT_STEP_FORWARD] = replay,
@@ -605,6 +613,13 @@ static bool stale(const struct mv_app *a)
 	return a->link.state == MV_SESSION_LOST || a->link.state == MV_SESSION_INCOMPATIBLE;
 }
 
+/* Nothing was ever heard: only why is of interest. */
+static bool unheard(const struct mv_app *a)
+{
+	return a->session && !a->model->hello.known &&
+	       (a->link.state == MV_SESSION_CONNECTING || a->link.state == MV_SESSION_INCOMPATIBLE);
+}
+
 static void draw_trail(struct mv_app *a, struct mv_rect *body)
 {
 	const char *titles[8];
@@ -645,6 +660,8 @@ void mv_app_draw(struct mv_app *a, int rows, int cols)
 	mv_canvas_clip(&a->canvas, body);
 	if (body.rows < 2 || body.cols < 20)
 		mv_text(&a->canvas, body.row, body.col, ST_WARN, "too small");
+	else if (unheard(a))
+		mv_note(a, body, "%s", a->link.message[0] ? a->link.message : "Connecting ...");
 	else
 		v->ops->draw(v, body);
 	if (stale(a))

@@ -190,6 +190,7 @@ struct mv_app {
 	uint64_t last_press_us;
 	int last_press_row, last_press_col;
 	bool ascii, mouse, mouse_changed;
+	bool share_offered;
 	bool dirty, redraw_all, quit;
 };
 
@@ -236,12 +237,22 @@ int64_t mv_tables_space(struct mv_app *a);
 /* popups.c, forms.c */
 void mv_help_open(struct mv_app *a);
 void mv_text_popup(struct mv_app *a, const char *title, const char *text);
+/* The frame of every popup, at most @rows x @cols; returns its inside. */
+struct mv_rect mv_popup_box(struct mv_app *a, struct mv_rect screen, int rows, int cols,
+			    const char *title);
+/* A line at the bottom of a popup's inside. */
+void mv_popup_foot(struct mv_app *a, struct mv_rect *in, const char *text);
 /* Runs a memviz of its own with these arguments on the same target and shows what it says. */
 void mv_spawn_popup(struct mv_app *a, const char *line);
 void mv_form_alloc(struct mv_app *a, const struct mv_thing *t);
 void mv_form_map(struct mv_app *a, const struct mv_thing *t);
 void mv_form_unmap(struct mv_app *a, const struct mv_thing *t);
 void mv_form_free(struct mv_app *a, const struct mv_thing *t);
+
+/* share.c: a link that serves one client, and a hub for it */
+bool mv_share_possible(const struct mv_app *a);
+void mv_share_offer(struct mv_app *a); /* says so, once */
+void mv_share_open(struct mv_app *a);  /* asks, and does it */
 
 /* ---- small helpers that many views share (helpers.c) ---- */
 

@@ -43,6 +43,7 @@ static const struct verb verbs[] = {
 	{"unmap", "mm.unmap", "va:a len:n", false, COMMAND_REQUEST, "unmap VA LEN [--space ID] [--dry-run]", "unmap a range"},
 	{"call", NULL, "", false, COMMAND_REQUEST, "call METHOD [key=value ...]", "any method"},
 	{"record", NULL, "", false, COMMAND_RECORD, "record [FILE]", "start recording; without FILE stop"},
+	{"hub", NULL, "", false, COMMAND_SHARE, "hub", "share a link that serves one client: start a hub on it"},
 	{"help", NULL, "", false, COMMAND_HELP, "help", "the keys"},
 	{"quit", NULL, "", false, COMMAND_QUIT, "quit", "leave memviz"},
 	{"q", NULL, "", false, COMMAND_QUIT, "q", "leave memviz"},

@@ -15,6 +15,7 @@ enum mv_command_kind {
 	COMMAND_BAD,	 /* error says what is wrong */
 	COMMAND_REQUEST, /* method and params */
 	COMMAND_RECORD,	 /* argument: file; "" stops */
+	COMMAND_SHARE,	 /* put a hub on the link */
 	COMMAND_QUIT,
 	COMMAND_HELP,
 	COMMAND_SPAWN, /* a subcommand with a process of its own */

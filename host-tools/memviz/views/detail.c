@@ -268,7 +268,8 @@ static void mapping_draw(struct mv_view *v, struct mv_rect r)
 		(unsigned long long)m->pa, (unsigned long long)(m->pa + m->len - 1));
 	mv_format_size(mv_mapping_page(m), page, sizeof(page));
 	mv_pair(a, row++, left, 12, "length", ST_TEXT, "%s in %llu %s of %s",
-		mv_format_size(m->len, num, sizeof(num)), (unsigned long long)(m->len / mv_mapping_page(m)),
+		mv_format_size(m->len, num, sizeof(num)),
+		(unsigned long long)(m->len / mv_mapping_page(m)),
 		m->len == mv_mapping_page(m) ? "page" : "pages", page);
 	mv_pair(a, row++, left, 12, "leads to", ST_TEXT, "%s",
 		mv_kinds[mv_kind_of(mv_model_frame_at(a->model, m->pa))].name);

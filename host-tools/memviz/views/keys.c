@@ -77,6 +77,8 @@ const struct mv_binding mv_bindings[] = {
 	{ACT_FREEZE, ANY, {' '}, 15, "Space", "freeze", "Hold the picture while data keeps coming"},
 	{ACT_MARK, ANY, {'x'}, 24, "x", "mark", "Mark this moment; again: what has changed since"},
 	{ACT_RECORD, ANY | CTX_LIVE, {'r'}, 25, "r", "record", "Start or stop recording what the kernel says"},
+	{ACT_SHARE, ANY | CTX_BARE, {'H'}, 27, "H", "share",
+	 "Share this link, which serves one client: start a hub on it and look through that"},
 	{ACT_COMMAND, ANY, {':'}, 26, ":", "command", "Command line: the subcommands of memviz and every method of the protocol"},
 	{ACT_SCREEN_1, ANY, {'1'}, 70, "1..6", NULL, "Screens: 1 overview, 2 memory map, 3 slabs, 4 page tables, 5 sites, 6 log"},
 	{ACT_SCREEN_2, ANY, {'2'}, 70, "2", NULL, "Memory map: every frame of the machine"},

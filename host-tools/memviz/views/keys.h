@@ -88,6 +88,7 @@ enum mv_action {
 	ACT_TRANSLATE,
 	ACT_TRACE,
 	ACT_REDRAW,
+	ACT_SHARE,
 	ACT_QUIT,
 	ACT_PLAY,
 	ACT_STEP_BACK,
@@ -113,12 +114,13 @@ enum mv_context {
 	CTX_REPLAY = 1 << 10,	/* added to the others while a recording is shown */
 	CTX_TIMELINE = 1 << 11, /* arrows and digits belong to the timeline */
 	CTX_LIVE = 1 << 12,	/* added while a kernel can act */
+	CTX_BARE = 1 << 13,	/* added while the link serves nobody else and could be shared */
 	CTX_ANY_VIEW = (1 << 10) - 1,
 };
 
 struct mv_binding {
 	enum mv_action action;
-	unsigned where;	   /* all bits of one view and, if given, of REPLAY, TIMELINE, LIVE */
+	unsigned where;	   /* all bits of one view and, if given, of REPLAY ... BARE */
 	int keys[5];	   /* 0 ends them */
 	int rank;	   /* footer: lower first */
 	const char *label; /* the keys as the footer and the help name them */

@@ -234,7 +234,8 @@ static int compare_pa(const void *a, const void *b, void *user)
 }
 
 /* Runs in order of physical address: one that begins before the furthest end so far overlaps. */
-static void mark_aliases(const struct mv_mapping *maps, const uint32_t *order, size_t n, uint8_t *marks)
+static void mark_aliases(const struct mv_mapping *maps, const uint32_t *order, size_t n,
+			 uint8_t *marks)
 {
 	uint32_t furthest = n ? order[0] : 0;
 

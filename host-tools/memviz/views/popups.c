@@ -15,9 +15,8 @@
 
 extern char **environ;
 
-/* The frame of every popup; returns its inside. */
-static struct mv_rect popup_box(struct mv_app *a, struct mv_rect screen, int rows, int cols,
-				const char *title)
+struct mv_rect mv_popup_box(struct mv_app *a, struct mv_rect screen, int rows, int cols,
+			    const char *title)
 {
 	struct mv_rect r = mv_center(screen, rows, cols);
 
@@ -29,7 +28,7 @@ static struct mv_rect popup_box(struct mv_app *a, struct mv_rect screen, int row
 	return in;
 }
 
-static void popup_foot(struct mv_app *a, struct mv_rect *in, const char *text)
+void mv_popup_foot(struct mv_app *a, struct mv_rect *in, const char *text)
 {
 	struct mv_rect line = mv_cut_bottom(in, 1);
 
@@ -105,7 +104,7 @@ static void help_draw(struct mv_popup *p, struct mv_rect screen)
 	const struct mv_binding *hits[HELP_MOST];
 	unsigned context = mv_app_context(a);
 	int n = (int)mv_keys_help(context, h->query.text, hits, HELP_MOST);
-	struct mv_rect in = popup_box(a, screen, screen.rows - 2, 92, "Help: keys");
+	struct mv_rect in = mv_popup_box(a, screen, screen.rows - 2, 92, "Help: keys");
 	struct mv_rect line = mv_cut_top(&in, 1);
 	int col = mv_text(&a->canvas, line.row, line.col, ST_POPUP_TITLE, "Search: ");
 
@@ -113,7 +112,8 @@ static void help_draw(struct mv_popup *p, struct mv_rect screen)
 				     line.cols - (col - line.col), ST_POPUP);
 	a->cursor_row = line.row;
 	mv_cut_top(&in, 1);
-	popup_foot(a, &in, "Type to search. Up Down scroll. Esc closes. Dim: not on this screen.");
+	mv_popup_foot(a, &in,
+		      "Type to search. Up Down scroll. Esc closes. Dim: not on this screen.");
 	mv_cut_bottom(&in, 1);
 	h->page = in.rows / 2;
 	if (h->top > n - 1)
@@ -193,17 +193,17 @@ static void text_draw(struct mv_popup *p, struct mv_rect screen)
 	struct text_popup *t = (struct text_popup *)p;
 	struct mv_app *a = p->app;
 	int rows = t->lines + 4 < screen.rows - 2 ? t->lines + 4 : screen.rows - 2;
-	struct mv_rect in = popup_box(a, screen, rows < 7 ? 7 : rows, screen.cols - 6, t->title);
+	struct mv_rect in = mv_popup_box(a, screen, rows < 7 ? 7 : rows, screen.cols - 6, t->title);
 	const char *line = t->text ? t->text : "";
 
 	if (t->child && t->fd >= 0)
-		popup_foot(a, &in, "Running. Esc ends it.");
+		mv_popup_foot(a, &in, "Running. Esc ends it.");
 	else if (t->child && t->status)
-		popup_foot(a, &in, "Ended with an error. Esc closes.");
+		mv_popup_foot(a, &in, "Ended with an error. Esc closes.");
 	else if (t->child && !t->lines)
-		popup_foot(a, &in, "Done. Esc closes.");
+		mv_popup_foot(a, &in, "Done. Esc closes.");
 	else
-		popup_foot(a, &in, "Up Down PgUp PgDn scroll. Esc closes.");
+		mv_popup_foot(a, &in, "Up Down PgUp PgDn scroll. Esc closes.");
 	t->page = in.rows;
 	clamp_top(&t->top, t->lines, in.rows);
 	for (int i = 0; *line; i++) {
@@ -338,8 +338,10 @@ void mv_spawn_popup(struct mv_app *a, const char *line)
 
 	/* A bare link serves one client, and that is this one. */
 	if (!a->link.hub && !a->replaying) {
-		mv_app_say(a, ST_WARN, "'%s' needs a link of its own: run memviz through a hub",
-			   line);
+		mv_app_say(
+			a, ST_WARN,
+			"'%s' needs a link of its own, and this one serves one client: H shares it",
+			line);
 		return;
 	}
 	snprintf(target, sizeof(target), "%s", a->link.target);

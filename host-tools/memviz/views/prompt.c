@@ -80,6 +80,9 @@ static void run_command(struct mv_app *a, const char *line)
 	case COMMAND_RECORD:
 		run_record(a, c.argument);
 		break;
+	case COMMAND_SHARE:
+		mv_share_open(a);
+		break;
 	case COMMAND_QUIT:
 		a->quit = true;
 		break;

@@ -94,6 +94,14 @@ enum mv_status mv_target_parse(const char *text, struct mv_target *out, struct m
  * *connecting true the caller waits for POLLOUT and then asks
  * mv_transport_connected(). Serial lines and ptys are set to raw 8N1. */
 int mv_transport_open(const struct mv_target *t, bool *connecting, struct mv_error *e);
+/* The unix socket that `fd` is connected to, as its server named it; false: it is no such. */
+bool mv_transport_peer(int fd, char *out, size_t size);
+/* The clients of that server. One that serves one at a time, as QEMU does, lets the others wait
+ * until that one has left. */
+struct mv_clients {
+	unsigned accepted, waiting;
+};
+struct mv_clients mv_transport_clients(const char *peer);
 enum mv_status mv_transport_connected(int fd, const struct mv_target *t, struct mv_error *e);
 
 #endif

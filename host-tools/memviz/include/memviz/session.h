@@ -161,6 +161,10 @@ const char *mv_topic_name(unsigned bit);
  * 0 topics stops watching. Spaces and their mappings are fetched when
  * MV_TOPIC_MAPPINGS is among them. */
 void mv_session_watch(struct mv_session *s, unsigned topics, unsigned hz);
+/* Leaves the link and goes on over another (a hub that was put on it): the picture stays, requests
+ * without an answer are sent there, watches start anew. MV_USAGE with `e`: a target that is none,
+ * or this session has no link to leave. */
+enum mv_status mv_session_retarget(struct mv_session *s, const char *target, struct mv_error *e);
 /* Asks for a full state of everything watched (what a gap does by itself). */
 void mv_session_resync(struct mv_session *s);
 

@@ -13,7 +13,9 @@
 #ifndef MEMVIZ_TUI_H
 #define MEMVIZ_TUI_H
 
+#include <memviz/error.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 struct mv_session;
 
@@ -46,6 +48,9 @@ struct mv_tui_options {
 	bool hilbert;		  /* memory map starts in Hilbert order */
 	const char *record_path;  /* file that `r` proposes; NULL: memviz-DATE.rec in the folder */
 	const char *history_path; /* where `:` keeps its history; NULL: not kept */
+	/* Puts a hub on the link @target and tells the hub's own target in @out, as mv_hub_spawn()
+	 * does; the interface offers it on a link that serves one client. NULL: it does not. */
+	enum mv_status (*share)(const char *target, char *out, size_t size, struct mv_error *e);
 };
 
 /* What mv_tui_run returns. Values are no exit statuses: main maps them. */
