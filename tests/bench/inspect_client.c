@@ -272,27 +272,53 @@ static int measure_delta(struct line *line)
 	return 0;
 }
 
-static int measure_rate(struct line *line, const char *bare_kb_s)
+// Whole records among the next bytes. QEMU's UART sends each byte by a call of its own, of which a
+// socket holds some hundred: whoever does more than read them slows the line.
+static int read_records(struct line *line)
 {
-	enum { WINDOW_PAGES = 4, PAGES = 600 };
+	char bytes[65536];
+	ssize_t got = read(line->fd, bytes, sizeof(bytes));
+	int records = 0;
+
+	if (got <= 0)
+		die("the kernel closed the line");
+	for (ssize_t i = 0; i < got; i++)
+		records += bytes[i] == '\n';
+	line->received_bytes += (uint64_t)got;
+	return records;
+}
+
+// KB/s of pages that are asked for ahead, so that the kernel always has something to say.
+static double pages_rate(struct line *line)
+{
+	enum { WINDOW_PAGES = 4, PAGES = 150 };
 	static const char ask[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"mm.mappings\","
 				  "\"params\":{\"space\":0}}\n";
 	int sent = 0, answered = 0;
-
-	call(line, ask);
 	double start = now_s();
 	uint64_t before = line->received_bytes;
+
 	while (answered < PAGES) {
 		while (sent < PAGES && sent - answered < WINDOW_PAGES) {
 			line_send(line, ask, sizeof(ask) - 1);
 			sent++;
 		}
-		if (!line_next(line, TIMEOUT_MS))
-			die("no answer");
-		answered++;
+		answered += read_records(line);
 	}
-	printf("inspect.uart_rate\t%.0f\tKB/s\tbare bursts\t%s\n",
-	       (double)(line->received_bytes - before) / (now_s() - start) / 1e3, bare_kb_s);
+	return (double)(line->received_bytes - before) / (now_s() - start) / 1e3;
+}
+
+// The best of some rounds: what else the machine does only slows them.
+static int measure_rate(struct line *line, const char *bare_kb_s)
+{
+	double best = 0;
+
+	for (int i = 0; i < 5; i++) {
+		double rate = pages_rate(line);
+
+		best = rate > best ? rate : best;
+	}
+	printf("inspect.uart_rate\t%.0f\tKB/s\tbare bursts\t%s\n", best, bare_kb_s);
 	return 0;
 }
 
@@ -378,8 +404,8 @@ static double cost_row(struct line *line, struct line *control, const char *name
 static int measure_cost(struct line *line, const char *control_path)
 {
 	static const char *const rows[][3] = {
-		{".default_rate", "", ",\"events\""},
-		{".flat_out", ",\"params\":{\"rate\":0}", ""},
+		{".default_rate",	  "",			      ",\"events\""},
+		{".flat_out",	      ",\"params\":{\"rate\":0}", ""	    },
 		{".flat_out_events", ",\"params\":{\"rate\":0}", ",\"events\""},
 	};
 	struct line control;
