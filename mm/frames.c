@@ -625,9 +625,13 @@ enum mm_frame_state mm_frame_state(const struct Page *page)
 {
 	uint64_t mask;
 	const struct frame_word *word = word_of(page, &mask);
+	unsigned left;
 
-	if (mm_peek(page->run_frames) == 1 || mm_peek(word->alloc) & mask)
+	if (mm_peek(page->run_frames) == 1)
 		return MM_FRAME_ALLOCATED;
+	// Until its length is stored, and from when it is cleared, a run is nobody's.
+	if (mm_peek(word->alloc) & mask)
+		return mm_run_head(page, &left) ? MM_FRAME_ALLOCATED : MM_FRAME_FREE;
 	if (mm_peek(word->slab) & mask)
 		return MM_FRAME_SLAB;
 	return mm_peek(word->kernel) & mask ? MM_FRAME_KERNEL : MM_FRAME_FREE;
@@ -656,11 +660,17 @@ enum mm_status mm_frames_verdict(const struct Page *page, int number)
 	return MM_OK;
 }
 
-const struct Page *mm_run_head(const struct Page *page)
+const struct Page *mm_run_head(const struct Page *page, unsigned *left)
 {
-	for (int back = 0; back < MM_MAX_RUN_FRAMES && !mm_peek(page->run_frames); back++)
-		page--;
-	return page;
+	for (unsigned back = 0; back < MM_MAX_RUN_FRAMES; back++, page--) {
+		unsigned frames = mm_peek(page->run_frames);
+
+		if (frames > back)
+			*left = frames - back;
+		if (frames || page == mm_pages)
+			return frames > back ? page : NULL;
+	}
+	return NULL;
 }
 
 // Books the end of `count` frames of a run with this head. Its site is booked by
@@ -763,8 +773,8 @@ static __attribute__((noinline)) enum mm_status free_parts(struct zone *zone, st
 			account_site(page, 1);
 			mm_poke(page->refs, 0);
 		} else {
-			struct Page *head = (struct Page *)mm_run_head(page);
-			unsigned left = head->run_frames - (unsigned)(page - head);
+			unsigned left = 1;
+			struct Page *head = (struct Page *)mm_run_head(page, &left);
 			struct range range;
 
 			count = number < left ? number : left;
@@ -989,10 +999,13 @@ vaddr_t mm_page_to_virt(const struct Page *page)
 ul mm_page_attr(const struct Page *page)
 {
 	ul mapped = page->zone == MM_ZONE_UNMAPPED ? 0 : PAGE_PGT_MAPPED;
+	const struct Page *head;
+	unsigned left;
 
 	switch (mm_frame_state(page)) {
 	case MM_FRAME_ALLOCATED:
-		return mm_peek(mm_run_head(page)->attr);
+		head = mm_run_head(page, &left);
+		return head ? mm_peek(head->attr) : 0;
 	case MM_FRAME_SLAB:
 		return PAGE_KERNEL | mapped;
 	case MM_FRAME_KERNEL:
@@ -1004,7 +1017,12 @@ ul mm_page_attr(const struct Page *page)
 
 unsigned mm_page_refs(const struct Page *page)
 {
-	return mm_frame_state(page) == MM_FRAME_ALLOCATED ? mm_peek(mm_run_head(page)->refs) : 0;
+	const struct Page *head = NULL;
+	unsigned left;
+
+	if (mm_frame_state(page) == MM_FRAME_ALLOCATED)
+		head = mm_run_head(page, &left);
+	return head ? mm_peek(head->refs) : 0;
 }
 
 uint32_t mm_longest_run(const struct zone *zone)

@@ -30,14 +30,16 @@ static bool query_slot(uint64_t address, struct mm_object *out)
 static void query_frame(const struct Page *page, struct mm_object *out)
 {
 	enum mm_frame_state state = mm_frame_state(page);
-	const struct Page *head = state == MM_FRAME_ALLOCATED ? mm_run_head(page) : page;
-	unsigned frames = state == MM_FRAME_ALLOCATED ? mm_peek(head->run_frames) : 1;
+	unsigned left = 1;
+	const struct Page *head = mm_run_head(page, &left);
+	bool in_run = head != NULL;
 
+	head = in_run ? head : page;
 	out->kind = state == MM_FRAME_KERNEL ? MM_OBJECT_IMAGE : MM_OBJECT_FRAME;
 	out->base = head->frame << MM_FRAME_SHIFT;
-	out->size = (uint64_t)frames << MM_FRAME_SHIFT;
+	out->size = ((uint64_t)(page - head) + left) << MM_FRAME_SHIFT;
 	out->used = state != MM_FRAME_FREE;
-	if (state == MM_FRAME_ALLOCATED && mm_peek(head->site)) {
+	if (in_run && mm_peek(head->site)) {
 		out->has_note = true;
 		out->site = mm_peek(head->site);
 		out->birth_us = mm_peek(head->birth_us);

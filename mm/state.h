@@ -114,8 +114,11 @@ enum mm_frame_state mm_frame_state(const struct Page *page);
 enum mm_status mm_frames_verdict(const struct Page *page, int number);
 size_t mm_describe_free_pages(char *text, size_t size, const struct Page *page, int number,
 			      enum mm_status verdict, uint64_t site);
-// The first frame of the run that an allocated frame belongs to.
-const struct Page *mm_run_head(const struct Page *page);
+// The first frame of the run that a frame belongs to; *left: how many of its frames
+// there are from this one on. NULL: it belongs to none, or to one that is just being
+// given out or taken back: whoever does that may be anywhere between the bits of the
+// run and its length, for a preempted thread even for long.
+const struct Page *mm_run_head(const struct Page *page, unsigned *left);
 // Longest free run of a zone, by looking at every word.
 uint32_t mm_longest_run(const struct zone *zone);
 // Longest run that starts in word `index`, at most 63: of free frames, or of those

@@ -14,6 +14,9 @@ const char *mm_frame_state_name(enum mm_frame_state state)
 // --- frames -------------------------------------------------------------------
 static void describe_frame(const struct Page *page, struct mm_frame_run *out)
 {
+	const struct Page *head = NULL;
+	unsigned left;
+
 	*out = (struct mm_frame_run){
 		.start = mm_page_to_phys(page),
 		.frames = 1,
@@ -22,10 +25,10 @@ static void describe_frame(const struct Page *page, struct mm_frame_run *out)
 		.attr = (uint32_t)mm_page_attr(page),
 		.refs = mm_page_refs(page),
 	};
-	if (out->state == MM_FRAME_ALLOCATED) {
-		const struct Page *head = mm_run_head(page);
-
-		out->frames = mm_peek(head->run_frames) - (uint64_t)(page - head);
+	if (out->state == MM_FRAME_ALLOCATED)
+		head = mm_run_head(page, &left);
+	if (head) {
+		out->frames = left;
 		out->site = mm_peek(head->site);
 		out->birth_us = mm_peek(head->birth_us);
 	}

@@ -1,13 +1,14 @@
 /*
  * How many events are recorded, so that watching them costs the kernel's work next to nothing.
  *
- * Recording an event costs what it tells of ten times over, and telling it costs more. A program
- * that does nothing but allocate makes more events than any line carries: nearly all would be
- * recorded only to be dropped. So the inspector counts down how many events it still wants to hear
- * (the room). At zero it has heard enough, and insp_event() tells the port so, which unhooks what
- * is many (INSP_EVENTS_MANY): from then on an event costs nothing. At the next round of a watch
- * there is new room, the port hooks on again, and says how many it left out; its counters know.
- * Thus shown and lost events together are always all there were.
+ * Recording an event costs several times what it tells of, and telling it costs more; over a UART,
+ * whose every byte is the CPU's work, far more. A program that does nothing but allocate makes more
+ * events than any line carries: nearly all would be recorded only to be dropped. So the inspector
+ * counts down how many events it still wants to hear (the room). At zero it has heard enough, and
+ * insp_event() tells the port so, which unhooks what is many (INSP_EVENTS_MANY): from then on an
+ * event costs nothing. At the next round of a watch there is new room, the port hooks on again, and
+ * says how many it left out; its counters know. Thus shown and lost events together are always all
+ * there were.
  *
  * The room is the lesser of
  *
@@ -15,8 +16,8 @@
  *    overwritten for such a watch: all is told until it is full. A slow line frees slots slowly;
  *  - what the credit pays for. It grows by INSP_EVENTS_PERMILLE of the time and by half of the time
  *    in which the CPU had nothing to do, up to a ring full; each event takes from it what an event
- *    was measured to cost. So a burst is told whole, moderate rates are told whole on a CPU that
- * has time left, and a CPU that has none loses a percent, whatever its programs do.
+ *    was measured to cost. So a burst is told whole; moderate rates are, on a CPU that has time
+ *    left; and a CPU that has none loses a percent, whatever its programs do.
  */
 #include "internal.h"
 
@@ -25,9 +26,10 @@
 /* Less is not worth hooking on for. */
 #define ROOM_LEAST 64
 /* What an event costs is between these, whatever was measured; and before anything was. */
-#define COST_LEAST_NS 200u
-#define COST_MOST_NS  50000u
-#define COST_FIRST_NS 2000u
+#define COST_LEAST_NS  200u
+#define COST_MOST_NS   200000u
+#define COST_FIRST_NS  2000u
+#define RECORD_MOST_NS 1000u
 
 bool insp_event(struct insp *insp, const struct insp_event *event)
 {
@@ -71,8 +73,9 @@ void insp_events_cost(struct insp *insp, uint64_t told_us, uint32_t count)
 	/* Too few to measure by microseconds. */
 	if (count < 32)
 		return;
-	/* Recording costs about half as much as telling. */
-	uint64_t ns = told_us * 1500 / count;
+	/* Recording costs about half as much as putting it into words; the rest is the line. */
+	uint64_t ns = told_us * 1000 / count;
+	ns += ns < RECORD_MOST_NS * 2 ? ns / 2 : RECORD_MOST_NS;
 	ns = ns < COST_LEAST_NS ? COST_LEAST_NS : ns > COST_MOST_NS ? COST_MOST_NS : ns;
 	insp->event_ns = (insp->event_ns * 7 + ns) / 8;
 }

@@ -905,8 +905,9 @@ static enum sent send_events(struct insp_link *link, struct insp_watch *watch)
 	if (!count && !watch->event_lost && !is_full(watch, INSP_TOPIC_EVENTS))
 		return SENT_NOTHING;
 	put_lost(&n, &watch->event_lost);
+	enum sent sent = end_note(&n, more);
 	insp_events_cost(link->insp, insp_port_clock_us() - start_us, count);
-	return end_note(&n, more);
+	return sent;
 }
 
 static enum sent send_log(struct insp_link *link, struct insp_watch *watch)

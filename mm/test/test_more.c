@@ -216,6 +216,54 @@ static void test_event_counts(void **state)
 	host_stop();
 }
 
+// --- a run that its taker has not yet written the length of -------------------------
+static uint64_t frames_seen(void)
+{
+	struct mm_cursor cursor = {0};
+	struct mm_frame_run run;
+	uint64_t frames = 0;
+
+	for (int steps = 0; mm_visit_frames(&cursor, 0, &run) == MM_VISIT_ITEM; steps++) {
+		assert_in_range(steps, 0, 1000); // it gets on
+		assert_int_equal(run.start.value >> MM_FRAME_SHIFT, frames);
+		frames += run.frames;
+	}
+	return frames;
+}
+
+// A thread may be preempted there, and whoever looks must get by: it did for ever.
+static void test_run_in_the_making(void **state)
+{
+	struct mm_object what;
+	struct Page *before, *run;
+	uint64_t all;
+
+	(void)state;
+	host_start_plain(256 * MIB);
+	before = alloc_pages(ZONE_NORMAL, 2, 0);
+	run = alloc_pages(ZONE_NORMAL, 40, 0);
+	all = frames_seen();
+	for (int i = 0; i < 2; i++) {
+		run->run_frames = 0;
+		assert_int_equal(frames_seen(), all);
+		for (int frame = 0; frame < 40; frame++) {
+			assert_int_equal(mm_frame_state(run + frame), MM_FRAME_FREE);
+			assert_int_equal(mm_page_attr(run + frame), 0);
+			assert_int_equal(mm_page_refs(run + frame), 0);
+			mm_query_phys(mm_page_to_phys(run + frame), &what);
+			assert_false(what.used);
+			assert_int_equal(what.size, MM_FRAME_SIZE);
+			assert_int_equal(mm_try_free_pages(run + frame, 1), MM_ERR_FRAME_FREE);
+		}
+		run->run_frames = 40;
+		if (i == 0)
+			free_pages(before, 2); // then nothing stands before it
+	}
+	assert_int_equal(host_check(), 0);
+	free_pages(run, 40);
+	host_stop();
+}
+
 // --- runs that are freed where no search hoped for them ----------------------------
 static uint64_t live_bytes_of_sites(void)
 {
@@ -311,6 +359,7 @@ int main(void)
 		cmocka_unit_test(test_mask_holds_beside_the_log),
 		cmocka_unit_test(test_mute),
 		cmocka_unit_test(test_event_counts),
+		cmocka_unit_test(test_run_in_the_making),
 		cmocka_unit_test(test_whole_runs_come_back),
 		cmocka_unit_test(test_queries_change_nothing),
 	};

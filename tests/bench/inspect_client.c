@@ -5,9 +5,11 @@
 //	inspect-client pipeline SOCKET        requests per second, 64 on their way at once
 //	inspect-client dump SOCKET QMP        33,280 leaves in runs of 8 pages; QEMU's `info tlb`
 //	inspect-client delta SOCKET           bytes of watch records for one kmalloc
-//	inspect-client rate SOCKET BARE_KB_S  bytes per second of pages asked for ahead; a bare
-//loop's 	inspect-client cost SOCKET SOCKET     churn's operations with and without a watch at 10 Hz
-//	inspect-client sink SOCKET            reads until the other end closes, and measures nothing
+//	inspect-client rate SOCKET BARE_KB_S  bytes per second of pages that are asked for ahead
+//	inspect-client cost SOCKET SOCKET     what churn loses to a watch of all topics at 10 Hz: at
+//	                                      its default rate; as fast as it can, without and with
+//	                                      the topic events; once the watch has ended; the most
+//	inspect-client sink SOCKET            reads until the other end closes, measures nothing
 #include <errno.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -270,27 +272,53 @@ static int measure_delta(struct line *line)
 	return 0;
 }
 
-static int measure_rate(struct line *line, const char *bare_kb_s)
+// Whole records among the next bytes. QEMU's UART sends each byte by a call of its own, of which a
+// socket holds some hundred: whoever does more than read them slows the line.
+static int read_records(struct line *line)
 {
-	enum { WINDOW_PAGES = 4, PAGES = 600 };
+	char bytes[65536];
+	ssize_t got = read(line->fd, bytes, sizeof(bytes));
+	int records = 0;
+
+	if (got <= 0)
+		die("the kernel closed the line");
+	for (ssize_t i = 0; i < got; i++)
+		records += bytes[i] == '\n';
+	line->received_bytes += (uint64_t)got;
+	return records;
+}
+
+// KB/s of pages that are asked for ahead, so that the kernel always has something to say.
+static double pages_rate(struct line *line)
+{
+	enum { WINDOW_PAGES = 4, PAGES = 150 };
 	static const char ask[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"mm.mappings\","
 				  "\"params\":{\"space\":0}}\n";
 	int sent = 0, answered = 0;
-
-	call(line, ask);
 	double start = now_s();
 	uint64_t before = line->received_bytes;
+
 	while (answered < PAGES) {
 		while (sent < PAGES && sent - answered < WINDOW_PAGES) {
 			line_send(line, ask, sizeof(ask) - 1);
 			sent++;
 		}
-		if (!line_next(line, TIMEOUT_MS))
-			die("no answer");
-		answered++;
+		answered += read_records(line);
 	}
-	printf("inspect.uart_rate\t%.0f\tKB/s\tbare bursts\t%s\n",
-	       (double)(line->received_bytes - before) / (now_s() - start) / 1e3, bare_kb_s);
+	return (double)(line->received_bytes - before) / (now_s() - start) / 1e3;
+}
+
+// The best of some rounds: what else the machine does only slows them.
+static int measure_rate(struct line *line, const char *bare_kb_s)
+{
+	double best = 0;
+
+	for (int i = 0; i < 5; i++) {
+		double rate = pages_rate(line);
+
+		best = rate > best ? rate : best;
+	}
+	printf("inspect.uart_rate\t%.0f\tKB/s\tbare bursts\t%s\n", best, bare_kb_s);
 	return 0;
 }
 
@@ -312,15 +340,19 @@ static uint64_t kernel_us(struct line *line)
 	return t ? strtoull(t + 7, NULL, 10) : 0;
 }
 
-// Operations per second of guest time, over some seconds; what the watch sends is read away.
-static double churn_rate(struct line *control, struct line *watching, unsigned seconds)
+// Operations per second of guest time, over at least 5 s of it; what the watch sends is read away.
+static double churn_rate(struct line *control, struct line *watching)
 {
-	uint64_t t0 = kernel_us(control), n0 = churn_operations(control);
-	double end = now_s() + seconds;
+	uint64_t t0 = kernel_us(control), n0 = churn_operations(control), t1, n1;
 
-	while (now_s() < end)
-		line_next(watching, 100);
-	uint64_t n1 = churn_operations(control), t1 = kernel_us(control);
+	do {
+		double end = now_s() + 1;
+
+		while (now_s() < end)
+			line_next(watching, 100);
+		n1 = churn_operations(control);
+		t1 = kernel_us(control);
+	} while (t1 - t0 < 5000000);
 	return (double)(n1 - n0) * 1e6 / (double)(t1 - t0);
 }
 
@@ -337,36 +369,55 @@ static void churn(struct line *control, const char *verb, const char *params)
 		die(control->buffer);
 }
 
-static void cost_row(struct line *line, struct line *control, const char *name, const char *rate,
-		     const char *events)
+static void print_cost(const char *name, double percent, double alone)
+{
+	printf("inspect.watch_cost%s\t%.2f\tpercent\talone, operations/s\t%.0f\n", name, percent,
+	       alone);
+}
+
+// Returns what was lost, in percent.
+static double cost_row(struct line *line, struct line *control, const char *name, const char *rate,
+		       const char *events)
 {
 	char request[256];
 
 	churn(control, "start", rate);
-	double alone = churn_rate(control, line, 6);
+	double alone = churn_rate(control, line);
 	snprintf(request, sizeof(request),
 		 "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"watch.start\",\"params\":{\"topics\":"
 		 "[\"stat\",\"zones\",\"caches\",\"frames\",\"mappings\",\"log\"%s],\"hz\":10}}\n",
 		 events);
 	call(line, request);
 	uint64_t before = line->received_bytes;
-	double watched = churn_rate(control, line, 6);
+	double watched = churn_rate(control, line);
 	if (alone <= 0 || line->received_bytes == before)
 		die("churn did nothing, or nothing was watched");
 	call(line, "{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"hello\"}\n"); // ends the watch
+	double after = churn_rate(control, line), lost = (alone - watched) / alone * 100;
 	churn(control, "stop", "");
-	printf("inspect.watch_cost%s\t%.2f\tpercent\talone, operations/s\t%.0f\n", name,
-	       (alone - watched) / alone * 100, alone);
+	print_cost(name, lost, alone);
+	if (!strcmp(name, ".flat_out_events"))
+		print_cost(".nobody", (alone - after) / alone * 100, alone);
+	return lost;
 }
 
 static int measure_cost(struct line *line, const char *control_path)
 {
+	static const char *const rows[][3] = {
+		{".default_rate",	  "",			      ",\"events\""},
+		{".flat_out",	      ",\"params\":{\"rate\":0}", ""	    },
+		{".flat_out_events", ",\"params\":{\"rate\":0}", ",\"events\""},
+	};
 	struct line control;
 
 	line_open(&control, control_path);
-	cost_row(line, &control, "", "", ",\"events\"");
-	cost_row(line, &control, ".flat_out", ",\"params\":{\"rate\":0}", "");
-	cost_row(line, &control, ".flat_out_events", ",\"params\":{\"rate\":0}", ",\"events\"");
+	double most = 0;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		double lost = cost_row(line, &control, rows[i][0], rows[i][1], rows[i][2]);
+
+		most = lost > most ? lost : most;
+	}
+	printf("inspect.watch_cost\t%.2f\tpercent\t-\t-\n", most);
 	return 0;
 }
 

@@ -53,6 +53,12 @@ siege() {
 	siege watch "$dir/inspect-uart.sock"
 }
 
+@test "of a flood of events as many are shown as are worth it, and the rest is counted" {
+	boot inspect-events 512M 'directmap=256M inspect=alloc workload=none'
+	siege events "$dir/inspect-virtio.sock"
+	siege events "$dir/inspect-uart.sock"
+}
+
 @test "a line that flips, drops and repeats bytes: no wrong answer, nothing runs twice" {
 	boot inspect-faults 256M 'directmap=128M inspect=alloc workload=none'
 	siege faults "$dir/inspect-virtio.sock" 10000 1e-5

@@ -8,6 +8,7 @@
  *	inspect-siege walk SOCKET QMP RAM_MIB              mappings equal to the tables in memory
  *	inspect-siege watch SOCKET                         what watches tell equals what is, after
  *	                                                   each workload
+ *	inspect-siege events SOCKET                        shown and lost ones are all there were
  *	inspect-siege flood SOCKET                         who never stops asking starves nobody
  *	inspect-siege panic SOCKET                         what reads is answered after a panic
  */
@@ -825,6 +826,14 @@ static struct json_object *all_pages(const char *method, const char *params, con
 	return all;
 }
 
+static void must(const char *method, const char *params)
+{
+	struct json_object *r = call(method, params);
+
+	result(r, method);
+	json_object_put(r);
+}
+
 static void compare_picture(const struct picture *p)
 {
 	struct json_object *r = call("mm.stat", "{}"), *list, *spaces;
@@ -865,25 +874,61 @@ static void watch(void)
 	hello();
 	picture_init(&p, not_equal);
 	watching = &p;
-	struct json_object *r = call("watch.start", "{\"topics\":[\"stat\",\"zones\",\"caches\","
-						    "\"frames\",\"mappings\"],\"hz\":20}");
-	result(r, "watch.start");
-	json_object_put(r);
+	must("watch.start", "{\"topics\":[\"stat\",\"zones\",\"caches\","
+			    "\"frames\",\"mappings\"],\"hz\":20}");
 	for (size_t i = 0; i < 4; i++) {
 		snprintf(params, sizeof(params), "{\"name\":\"%s\"}", workloads[i]);
-		r = call("workload.start", params);
-		result(r, "workload.start");
-		json_object_put(r);
+		must("workload.start", params);
 		double until = now_s() + 1;
 		while (now_s() < until)
 			json_object_put(call("mm.stat", "{}"));
-		r = call("workload.stop", params);
-		result(r, "workload.stop");
-		json_object_put(r);
+		must("workload.stop", params);
 		pump(0.7);
 		compare_picture(&p);
 		printf("%s: equal\n", workloads[i]);
 	}
+	picture_free(&p);
+}
+
+/* ---- events ---- */
+
+static int64_t object_calls(void)
+{
+	struct json_object *caches = all_pages("mm.caches", "{}", "caches");
+	int64_t calls = 0;
+
+	for (size_t i = 0; i < json_object_array_length(caches); i++) {
+		struct json_object *cache = json_object_array_get_idx(caches, i);
+		calls += number(cache, "allocs") + number(cache, "frees");
+	}
+	json_object_put(caches);
+	return calls;
+}
+
+static void events(void)
+{
+	/* What starting and stopping a thread maps, and the tables for it. */
+	enum { BESIDE = 64, RING = 8192 };
+	static struct picture p;
+
+	hello();
+	picture_init(&p, not_equal);
+	watching = &p;
+	int64_t before = object_calls();
+	must("watch.start", "{\"topics\":[\"events\"],\"hz\":10}");
+	must("workload.start", "{\"name\":\"churn\",\"params\":{\"rate\":0,\"frames\":0}}");
+	double until = now_s() + 2;
+	while (now_s() < until)
+		pump(0.01);
+	must("workload.stop", "{\"name\":\"churn\"}");
+	pump(0.7);
+	int64_t calls = object_calls() - before, told = (int64_t)(p.events + p.events_lost);
+	printf("%lld calls: %llu events shown, %llu lost\n", (long long)calls,
+	       (unsigned long long)p.events, (unsigned long long)p.events_lost);
+	if (llabs(calls - told) > BESIDE)
+		broken("shown and lost are not all there were");
+	if (p.events < RING || p.events_lost == 0)
+		broken("either too few were shown or none was lost");
 	picture_free(&p);
 }
 
@@ -995,7 +1040,8 @@ static void after_panic(void)
 int main(int argc, char **argv)
 {
 	if (argc < 3) {
-		fputs("usage: inspect-siege faults|hostile|million|walk|watch|flood|panic SOCKET "
+		fputs("usage: inspect-siege faults|hostile|million|walk|watch|events|flood|panic "
+		      "SOCKET "
 		      "...\n",
 		      stderr);
 		return 2;
@@ -1012,6 +1058,8 @@ int main(int argc, char **argv)
 		walk_all(argv[3], (uint64_t)atol(argv[4]));
 	else if (!strcmp(argv[1], "watch"))
 		watch();
+	else if (!strcmp(argv[1], "events"))
+		events();
 	else if (!strcmp(argv[1], "flood"))
 		flood();
 	else if (!strcmp(argv[1], "panic"))
