@@ -71,7 +71,7 @@ endef
 $(foreach t,reader ftrace config model recording gdb,$(eval $(call memviz_fuzz,$t)))
 
 TAP_TESTS += tests/memviz/cli.bats tests/memviz/live.bats tests/memviz/hub.bats \
-	tests/memviz/gdb.bats
+	tests/memviz/gdb.bats tests/memviz/linux.bats
 
 # What it costs, in a terminal and on recordings: make bench B=memviz.
 PROGS += memviz-bench

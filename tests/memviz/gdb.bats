@@ -106,10 +106,10 @@ runs() {
 		same qemu-gdb.sock slabs "$size"
 		size=$((2 * size))
 	done
+	same gdb.sock object "$object"
 	for object in "$object" $(printf '0x%x' $((object + 5))) $(printf '0x%x' $((object + 200))) \
 		0xffffffff80001000 0xffff800000000000 0xffff800001000000 0xffff800002000000 0x123; do
 		same qemu-gdb.sock object "$object"
-		same gdb.sock object "$object"
 	done
 	same gdb.sock slabs 128
 	run memviz -t "gdb:$RUN/qemu-gdb.sock" slabs 100
