@@ -527,6 +527,45 @@ static void lists_have_an_end(void **state)
 	root_machine_stop();
 }
 
+static void expect_symbol(const struct root_guest *g, uint64_t offset, const char *name)
+{
+	char text[160];
+	const char *got = kernel_symbol(&g->kernel, (uintptr_t)root_image + offset, text,
+					sizeof(text));
+
+	if (name)
+		assert_string_equal(got, name);
+	else
+		assert_null(got);
+}
+
+static void code_has_its_names(void **state)
+{
+	const struct root_patch patches[] = {
+		patch_u32(root_image + ROOT_SYMBOLS, 1u << 30),	     // a count beyond the image
+		patch_u32(root_image + ROOT_SYMBOLS + 16, 1u << 20), // a name beyond it
+	};
+	struct root_guest g = {0};
+
+	(void)state;
+	root_machine_start(13, 100);
+	read_or_fail(&g);
+	expect_symbol(&g, 0xf, NULL);
+	expect_symbol(&g, 0x10, "first");
+	expect_symbol(&g, 0x18, "first+0x8");
+	expect_symbol(&g, 0x200, "second");
+	expect_symbol(&g, 0xfff, "second+0xdff");
+	expect_symbol(&g, 0x1000, NULL);
+	root_guest_free(&g);
+	for (size_t i = 0; i < 2; i++) {
+		g = (struct root_guest){.patch = &patches[i], .patches = 1};
+		read_or_fail(&g);
+		expect_symbol(&g, 0x210, NULL);
+		root_guest_free(&g);
+	}
+	root_machine_stop();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -537,6 +576,7 @@ int main(void)
 		cmocka_unit_test(memory_that_is_damaged_is_named),
 		cmocka_unit_test(damaged_slabs_leave_the_figures),
 		cmocka_unit_test(lists_have_an_end),
+		cmocka_unit_test(code_has_its_names),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

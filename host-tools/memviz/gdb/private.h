@@ -230,7 +230,7 @@ enum root_part {
 struct root {
 	bool found; /* a note points to it; `why` says what is wrong with it, or "" */
 	char why[160];
-	uint64_t at, image_start, image_end;
+	uint64_t at, image_start, image_end, symbols; /* of the note */
 	char build_id[72];
 	struct {
 		uint64_t where; /* value, address, or offset */
@@ -282,6 +282,10 @@ struct kernel_object {
 	bool used, has_base, has_note;
 	uint64_t site, birth_us;
 };
+struct kernel_symbols {
+	uint8_t *bytes; /* the table as it lies in the image */
+	size_t len, count;
+};
 struct kernel {
 	struct root root;
 	uint64_t direct_base, direct_limit, gen;
@@ -302,17 +306,33 @@ struct kernel {
 	struct kernel_site *sites;
 	size_t site_count;
 	bool sites_open;
+	struct kernel_symbols symbols;
 	unsigned cpus;
 };
+/* What most questions do not need, and is most of the bytes. */
+enum { KERNEL_SLABS = 1, KERNEL_SYMBOLS = 2 };
+
 /* Reads it all, and the tables of its spaces into the walk that the guest uses. False:
  * `why` of its root says what is wrong (also when there is no root), and the rest is
- * empty; or the link broke (the guest's status). Slabs come only when they are wanted,
- * for they are most of the bytes; `slabs_why` says it when they are damaged. */
-bool kernel_read(struct kernel *k, struct guest *g, struct walk *walk, bool slabs);
+ * empty; or the link broke (the guest's status). `slabs_why` says it when only the slabs
+ * are damaged. */
+bool kernel_read(struct kernel *k, struct guest *g, struct walk *walk, unsigned extras);
 void kernel_free(struct kernel *k);
+/* Frame `bit` of a zone; its run's first frame, with that one's page. */
+void kernel_frame(const struct kernel *k, struct guest *g, int zone, uint64_t bit,
+		  struct mv_frame_run *f);
+uint64_t kernel_run_head(const struct root *r, struct guest *g, const struct kernel_zone *z,
+			 uint64_t bit, uint8_t *page);
+uint64_t kernel_page_at(const struct root *r, const struct kernel_zone *z, uint64_t bit);
+
+/* ---- objects.c ---- */
+
 /* The slabs are there. Reads the object's note. */
 void kernel_object_at(const struct kernel *k, struct guest *g, uint64_t va,
 		      struct kernel_object *out);
+void kernel_read_symbols(struct kernel *k, struct guest *g);
+/* "name+0x12" of a code address in `out`; NULL where nothing is known. */
+const char *kernel_symbol(const struct kernel *k, uint64_t address, char *out, size_t size);
 
 /* ---- tell.c: a kernel that was read, as the inspector would tell it ---- */
 

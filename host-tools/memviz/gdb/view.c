@@ -104,7 +104,8 @@ static enum mv_status read_kernel(struct rsp *r, struct gdb_view *v, const struc
 				  struct mv_error *e)
 {
 	struct guest g = {.walk = &v->walk, .read = read_through_stub, .user = r};
-	if (kernel_read(&v->kernel, &g, &v->walk, q->slabs) && q->object)
+	unsigned extras = (q->slabs ? KERNEL_SLABS : 0u) | (q->symbols ? KERNEL_SYMBOLS : 0u);
+	if (kernel_read(&v->kernel, &g, &v->walk, extras) && q->object)
 		kernel_object_at(&v->kernel, &g, q->va, &v->object);
 	if (g.status != MV_OK && e)
 		*e = g.error;
@@ -253,11 +254,11 @@ static json *sites_answer(const struct gdb_view *v, json *params, struct mv_erro
 static const struct {
 	const char *method;
 	json *(*answer)(const struct gdb_view *, json *params, struct mv_error *);
-	bool slabs, object;
+	bool slabs, symbols, object;
 } answers[] = {
-	{INSP_M_SLABS,       slabs_answer,  true,  false},
-	{INSP_M_OBJECT,	object_answer, true,  true },
-	{INSP_M_TRACE_SITES, sites_answer,  false, false},
+	{INSP_M_SLABS,       slabs_answer,  true,  false, false},
+	{INSP_M_OBJECT,	object_answer, true,  true,  true },
+	{INSP_M_TRACE_SITES, sites_answer,  false, true,	false},
 };
 
 bool gdb_view_question(const char *method, json *params, struct gdb_question *q)
@@ -267,6 +268,7 @@ bool gdb_view_question(const char *method, json *params, struct gdb_question *q)
 		if (strcmp(answers[i].method, method) != 0)
 			continue;
 		q->slabs = answers[i].slabs;
+		q->symbols = answers[i].symbols;
 		q->object = answers[i].object && mv_json_hex(params, INSP_F_ADDR, &q->va);
 		return true;
 	}
