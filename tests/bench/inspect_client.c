@@ -373,8 +373,9 @@ int main(int argc, char **argv)
 	const char *what = argc > 1 ? argv[1] : "", *more = argc > 3 ? argv[3] : "-";
 
 	if (argc < 3) {
-		fprintf(stderr, "usage: inspect-client rtt|pipeline|dump|hostile|delta|rate|cost|sink "
-				"SOCKET [...]\n");
+		fprintf(stderr,
+			"usage: inspect-client rtt|pipeline|dump|hostile|delta|rate|cost|sink "
+			"SOCKET [...]\n");
 		return 2;
 	}
 	line_open(&line, argv[2]);
@@ -397,7 +398,8 @@ int main(int argc, char **argv)
 	if (!strcmp(what, "sink"))
 		return sink(&line);
 	fprintf(stderr,
-		"inspect-client: '%s' is none of rtt, pipeline, dump, hostile, delta, rate, cost, sink\n",
+		"inspect-client: '%s' is none of rtt, pipeline, dump, hostile, delta, rate, cost, "
+		"sink\n",
 		what);
 	return 2;
 }

@@ -231,6 +231,23 @@ runs() {
 	[ "$(qemu_status)" = running ]
 }
 
+@test "the link breaks while the guest stands still: it goes on" {
+	needs python3
+	local bytes
+	for bytes in 1 100 5000 50000; do
+		start python3 tests/memviz/cut_link.py "$DIR/cut.$bytes" "$RUN/qemu-gdb.sock" "$bytes"
+		wait_for test -S "$DIR/cut.$bytes"
+		run memviz -t "gdb:$DIR/cut.$bytes" stat
+		[ "$status" -eq 3 ]
+		# By a second connection, which memviz does not wait for.
+		memviz -t "$INSPECTOR" --timeout 10 stat
+		kill "$LAST"
+		wait "$LAST" || :
+	done
+	same qemu-gdb.sock stat
+	[ "$(qemu_status)" = running ]
+}
+
 @test "a descriptor that cannot be used is named, and page tables are shown all the same" {
 	needs gdb
 	# change EXPRESSION: written past the page's rights, as a dead kernel's memory may be.
