@@ -171,6 +171,10 @@ static bool read_cpus(struct reading *in)
 			return broken(in, "CPU %u: nothing can be read at 0x%" PRIx64, i, at);
 		in->k->cpus += at != 0;
 	}
+	for (size_t i = 0; i < in->k->cpus * in->k->zone_count; i++)
+		if (root_field(in->root, in->cpus + i / in->k->zone_count * size, R_CPU_FRAME,
+			       (unsigned)(i % in->k->zone_count)))
+			in->k->zones[i % in->k->zone_count].cached++;
 	in->classes = root_rows(in->root, in->g, R_CLASS, value(in, R_CLASSES),
 				in->root->part[R_CLASSES].count);
 	return in->classes != NULL || broken(in, "the classes cannot be read");
@@ -247,7 +251,10 @@ static void figure_stat(struct reading *in)
 	uint64_t backing = least(variable(in, R_POOL_FRAMES) << FRAME_SHIFT, s->used);
 	for (unsigned cls = (unsigned)value(in, R_CLASS_TABLE); cls <= value(in, R_CLASS_LAST);
 	     cls++) {
+		const uint8_t *row = in->classes + (size_t)cls * in->root->part[R_CLASS].bytes;
 		class_counts(in, cls, &allocs, &frees);
+		in->k->class_live[cls] = allocs - frees;
+		in->k->class_slabs[cls] = root_field(in->root, row, R_CLASS_SLABS, 0);
 		s->cache_used += in_use(allocs, frees) << class_shift(in, cls);
 		gen += allocs + frees;
 	}
@@ -314,8 +321,7 @@ uint64_t kernel_page_at(const struct root *r, const struct kernel_zone *z, uint6
 	return z->pages_at + bit * r->part[R_PAGE].bytes;
 }
 
-/* Of free frames, of the slab's and the kernel's the words tell all. */
-static bool page_matters(const struct root *r, const struct kernel_zone *z, uint64_t bit)
+bool kernel_page_matters(const struct root *r, const struct kernel_zone *z, uint64_t bit)
 {
 	return !has_bit(r, z, R_WORD_FREE, bit) && !has_bit(r, z, R_WORD_SLAB, bit) &&
 	       !has_bit(r, z, R_WORD_KERNEL, bit);
@@ -326,7 +332,7 @@ static void want_pages(struct reading *in)
 	uint32_t size = in->root->part[R_PAGE].bytes;
 	for (size_t i = 0; i < in->k->zone_count; i++)
 		for (uint64_t bit = 0; bit < in->k->zones[i].bits; bit++)
-			if (page_matters(in->root, &in->k->zones[i], bit))
+			if (kernel_page_matters(in->root, &in->k->zones[i], bit))
 				guest_want(in->g, kernel_page_at(in->root, &in->k->zones[i], bit),
 					   size);
 }

@@ -260,6 +260,7 @@ struct kernel_slab {
 struct kernel_zone {
 	struct mv_zone shown;
 	uint64_t pages_at, taken, shared, failed, given, returned;
+	uint64_t cached; /* free frames that CPUs keep */
 	uint64_t bits;
 	uint8_t *words; /* rows of R_WORD */
 };
@@ -282,6 +283,15 @@ struct kernel_object {
 	bool used, has_base, has_note;
 	uint64_t site, birth_us;
 };
+/* What mm_check() would say. */
+struct kernel_check {
+	bool done;
+	uint64_t frames, objects, tables, faults;
+	size_t fault_count; /* of them told */
+	char fault[64][160];
+};
+#define KERNEL_CLASSES 32
+
 struct kernel_symbols {
 	uint8_t *bytes; /* the table as it lies in the image */
 	size_t len, count;
@@ -294,6 +304,7 @@ struct kernel {
 	size_t zone_count;
 	struct mv_cache caches[MV_MAX_CACHES];
 	size_t cache_count;
+	uint64_t class_live[KERNEL_CLASSES], class_slabs[KERNEL_CLASSES]; /* by the counters */
 	struct kernel_extent *extents;
 	size_t extent_count;
 	struct mv_frame_run *frames;
@@ -324,6 +335,13 @@ void kernel_frame(const struct kernel *k, struct guest *g, int zone, uint64_t bi
 uint64_t kernel_run_head(const struct root *r, struct guest *g, const struct kernel_zone *z,
 			 uint64_t bit, uint8_t *page);
 uint64_t kernel_page_at(const struct root *r, const struct kernel_zone *z, uint64_t bit);
+/* False: it is free, the slab's or the kernel's own, and its page says nothing more. */
+bool kernel_page_matters(const struct root *r, const struct kernel_zone *z, uint64_t bit);
+
+/* ---- check.c ---- */
+
+/* The slabs are there. */
+void kernel_check(const struct kernel *k, struct guest *g, struct kernel_check *c);
 
 /* ---- objects.c ---- */
 
@@ -347,6 +365,7 @@ void kernel_tell(const struct kernel *k, struct mv_model *m, uint64_t now_us);
 /* Result objects, the caller's. */
 struct json_object *kernel_slabs_json(const struct kernel *k, uint64_t size);
 struct json_object *kernel_object_json(const struct kernel *k, const struct kernel_object *o);
+struct json_object *kernel_check_json(const struct kernel *k, const struct kernel_check *c);
 struct json_object *kernel_sites_json(const struct kernel *k, const char *sort, uint64_t limit);
 
 #endif

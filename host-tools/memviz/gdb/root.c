@@ -285,7 +285,8 @@ static bool check_whole(struct root *r)
 		 "number of classes"									       },
 		{last < r->part[R_CPU_ALLOCS].count && last + 1 < r->part[R_CPU_FREES].count,
 		 "counters per CPU"										},
-		{r->part[R_CPUS].count <= 1024,						"number of CPUs"	},
+		{r->part[R_CPUS].count <= 1024 && r->part[R_CPU_FRAME].count >= zones,
+		 "number of CPUs"										  },
 		{r->part[R_SLAB_WORDS].count > r->part[R_REMOTE_WORD].where &&
 			 r->part[R_SLAB_WORDS].bytes == 8,
 		 "words of a slab"										 },

@@ -238,6 +238,21 @@ json *kernel_object_json(const struct kernel *k, const struct kernel_object *obj
 	return o;
 }
 
+json *kernel_check_json(const struct kernel *k, const struct kernel_check *c)
+{
+	json *o = json_object_new_object(), *checked = json_object_new_object(), *list;
+	json_object_object_add(o, INSP_F_OK, json_object_new_boolean(!c->faults));
+	mv_json_add_u64(checked, INSP_F_FRAMES, c->frames);
+	mv_json_add_u64(checked, INSP_F_OBJECTS, c->objects);
+	mv_json_add_u64(checked, INSP_F_TABLES, c->tables);
+	json_object_object_add(o, INSP_F_CHECKED, checked);
+	list = list_in(o, INSP_F_FAULTS);
+	for (size_t i = 0; i < c->fault_count; i++)
+		json_object_array_add(list, json_object_new_string(c->fault[i]));
+	mv_json_add_u64(o, INSP_F_GEN, k->gen);
+	return o;
+}
+
 static uint64_t sort_key(const struct kernel_site *s, size_t sort)
 {
 	const uint64_t keys[] = {s->live_bytes, s->live_objects, s->allocs, s->frees, ~s->site};

@@ -18,6 +18,7 @@ struct mv_target;
 struct gdb_question {
 	bool slabs;
 	bool symbols; /* names of code */
+	bool check;   /* whether all is in order */
 	bool object;  /* with its note: the one around va */
 	uint64_t va;
 };
