@@ -8,7 +8,7 @@ memviz.LINK := link/reader.c link/record.c link/target.c link/transport.c link/s
 memviz.MODEL := model/names.c model/spans.c model/model.c model/read.c model/apply.c \
 	model/state.c model/history.c model/diff.c
 memviz.GDB := gdb/guard.c gdb/rsp.c gdb/description.c gdb/walk.c gdb/guest.c \
-	gdb/root.c gdb/kernel.c gdb/tell.c gdb/view.c
+	gdb/root.c gdb/kernel.c gdb/objects.c gdb/check.c gdb/tell.c gdb/view.c
 memviz.HUB := hub/hub.c hub/client.c hub/rpc.c hub/watching.c
 memviz.COMMANDS := commands/table.c commands/cli.c commands/support.c commands/read.c \
 	commands/act.c commands/watch.c commands/summary.c commands/run.c commands/diff.c \
@@ -70,8 +70,8 @@ memviz-smoke-$1.libs  := $(memviz_LIBS)
 endef
 $(foreach t,reader ftrace config model recording gdb,$(eval $(call memviz_fuzz,$t)))
 
-TAP_TESTS += tests/memviz/cli.bats tests/memviz/live.bats tests/memviz/hub.bats tests/memviz/completions.bats \
-	tests/memviz/gdb.bats
+TAP_TESTS += tests/memviz/cli.bats tests/memviz/live.bats tests/memviz/hub.bats \
+	tests/memviz/completions.bats tests/memviz/gdb.bats tests/memviz/linux.bats
 
 # What it costs, in a terminal and on recordings: make bench B=memviz.
 PROGS += memviz-bench

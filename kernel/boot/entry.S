@@ -71,10 +71,10 @@ multiboot2_header_end:
 	.section .note.Vitrine, "a", @note
 	.balign 4
 	.long 8
-	.long 24
+	.long 32
 	.long 1                         /* MM_ROOT_NOTE */
 	.asciz "Vitrine"
-	.quad mm_root, image_start, image_end
+	.quad mm_root, image_start, image_end, ksyms_start
 
 	.section .boot.text, "ax"
 	.code32

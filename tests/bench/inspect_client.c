@@ -4,6 +4,7 @@
 //	inspect-client rtt SOCKET NAME        round trips of mm.stat, one by one
 //	inspect-client pipeline SOCKET        requests per second, 64 on their way at once
 //	inspect-client dump SOCKET QMP        33,280 leaves in runs of 8 pages; QEMU's `info tlb`
+//	inspect-client hostile SOCKET         those leaves, for others to measure with
 //	inspect-client delta SOCKET           bytes of watch records for one kmalloc
 //	inspect-client rate SOCKET BARE_KB_S  bytes per second of pages that are asked for ahead
 //	inspect-client cost SOCKET SOCKET     what churn loses to a watch of all topics at 10 Hz: at
@@ -434,8 +435,9 @@ int main(int argc, char **argv)
 	const char *what = argc > 1 ? argv[1] : "", *more = argc > 3 ? argv[3] : "-";
 
 	if (argc < 3) {
-		fprintf(stderr, "usage: inspect-client rtt|pipeline|dump|delta|rate|cost|sink "
-				"SOCKET [...]\n");
+		fprintf(stderr,
+			"usage: inspect-client rtt|pipeline|dump|hostile|delta|rate|cost|sink "
+			"SOCKET [...]\n");
 		return 2;
 	}
 	line_open(&line, argv[2]);
@@ -445,6 +447,10 @@ int main(int argc, char **argv)
 		return measure_pipeline(&line);
 	if (!strcmp(what, "dump"))
 		return measure_dump(&line, more);
+	if (!strcmp(what, "hostile")) {
+		lay_out(&line);
+		return 0;
+	}
 	if (!strcmp(what, "delta"))
 		return measure_delta(&line);
 	if (!strcmp(what, "rate"))
@@ -454,7 +460,8 @@ int main(int argc, char **argv)
 	if (!strcmp(what, "sink"))
 		return sink(&line);
 	fprintf(stderr,
-		"inspect-client: '%s' is none of rtt, pipeline, dump, delta, rate, cost, sink\n",
+		"inspect-client: '%s' is none of rtt, pipeline, dump, hostile, delta, rate, cost, "
+		"sink\n",
 		what);
 	return 2;
 }

@@ -49,6 +49,10 @@ static void check(struct root_guest *g)
 	kernel_tell(k, m, 1);
 	FUZZ_ASSERT(mv_model_check(m, why, sizeof(why)));
 	mv_model_free(m);
+	struct kernel_check found;
+
+	kernel_check(k, &g->guest, &found);
+	json_object_put(kernel_check_json(k, &found));
 	json_object_put(kernel_sites_json(k, NULL, 10));
 	for (size_t i = 0; i < k->slab_count && i < 4; i++) {
 		struct kernel_object o;

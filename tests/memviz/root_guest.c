@@ -72,18 +72,22 @@ void root_machine_stop(void)
 }
 
 // --- its memory -------------------------------------------------------------------
-static uint8_t note_page[4096] __attribute__((aligned(4096)));
+uint8_t root_image[4096] __attribute__((aligned(4096)));
 
 static void write_note(void)
 {
-	static const uint32_t head[] = {8, 24, MM_ROOT_NOTE};
-	uint64_t image = (uintptr_t)note_page;
-	uint64_t words[] = {(uintptr_t)&mm_root, image, image + sizeof(note_page)};
+	static const uint32_t head[] = {8, 32, MM_ROOT_NOTE};
+	static const uint32_t symbols[] = {2, 0x10, 0x200, 0, 6};
+	uint64_t image = (uintptr_t)root_image;
+	uint64_t words[] = {(uintptr_t)&mm_root, image, image + sizeof(root_image),
+			    image + ROOT_SYMBOLS};
 
-	// Not at the very beginning, and with another note before it.
-	memcpy(note_page + 64, head, sizeof(head));
-	memcpy(note_page + 64 + 12, "Vitrine", 8);
-	memcpy(note_page + 64 + 20, words, sizeof(words));
+	// Not at the very beginning.
+	memcpy(root_image + 64, head, sizeof(head));
+	memcpy(root_image + 64 + 12, "Vitrine", 8);
+	memcpy(root_image + 64 + 20, words, sizeof(words));
+	memcpy(root_image + ROOT_SYMBOLS, symbols, sizeof(symbols));
+	memcpy(root_image + ROOT_SYMBOLS + sizeof(symbols), "first\0second", 13);
 }
 
 static void apply(const struct root_guest *g, uint64_t at, uint8_t *page)
@@ -128,13 +132,13 @@ bool root_guest_read(struct root_guest *g)
 	};
 
 	write_note();
-	leaves[1].pa = ROOT_HOST_PHYS + (uintptr_t)note_page;
+	leaves[1].pa = ROOT_HOST_PHYS + (uintptr_t)root_image;
 	g->walk = (struct walk){.levels = 4, .cr3 = mm_port_root().value};
 	g->walk.leaves.runs = mv_alloc(sizeof(leaves));
 	g->walk.leaves.count = 2;
 	memcpy(g->walk.leaves.runs, leaves, sizeof(leaves));
 	g->guest = (struct guest){.walk = &g->walk, .read = read_host, .user = g};
-	return kernel_read(&g->kernel, &g->guest, &g->walk, true);
+	return kernel_read(&g->kernel, &g->guest, &g->walk, KERNEL_SLABS | KERNEL_SYMBOLS);
 }
 
 void root_guest_free(struct root_guest *g)

@@ -11,6 +11,11 @@
 // host's own; lower ones are mm's.
 #define ROOT_HOST_PHYS (UINT64_C(1) << 48)
 
+// What stands for the kernel's image: the note, and a symbol table of `first` at 0x10 and
+// `second` at 0x200.
+#define ROOT_SYMBOLS 1024
+extern uint8_t root_image[4096];
+
 // Seen instead of what lies in the host's memory at `at`.
 struct root_patch {
 	uint64_t at;

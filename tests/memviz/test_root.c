@@ -174,6 +174,20 @@ static void compare_sites(const struct kernel *k)
 	assert_true(i > 1);
 }
 
+static void compare_check(struct root_guest *g)
+{
+	struct mm_check_report report = mm_check(NULL, NULL);
+	struct kernel_check check;
+
+	kernel_check(&g->kernel, &g->guest, &check);
+	if (check.faults)
+		fail_msg("%s", check.fault[0]);
+	assert_int_equal(report.faults, 0);
+	assert_int_equal(check.frames, report.frames);
+	assert_int_equal(check.objects, report.objects);
+	assert_int_equal(check.tables, report.tables);
+}
+
 static void compare_all(struct root_guest *g, uint64_t seed)
 {
 	struct rng rng = {seed};
@@ -184,6 +198,7 @@ static void compare_all(struct root_guest *g, uint64_t seed)
 	compare_frames(&g->kernel);
 	compare_slabs(&g->kernel);
 	compare_sites(&g->kernel);
+	compare_check(g);
 	assert_int_equal(g->kernel.cpus, 4);
 	for (int i = 0; i < 500; i++) {
 		const struct kernel_slab *s =
@@ -527,6 +542,73 @@ static void lists_have_an_end(void **state)
 	root_machine_stop();
 }
 
+static void figures_that_disagree_are_named(void **state)
+{
+	root_machine_start(14, 1000);
+	const struct root_patch patches[] = {
+		patch_u64(zone_field(1, "zone.given"),
+			  1 + *(const uint64_t *)(const void *)zone_field(1, "zone.given")),
+		patch_u64(zone_field(2, "zone.shared"), 99),
+		patch_u64((const uint8_t *)variable("classes") + 6 * real_entry("classes")->bytes +
+				  real_entry("class.slabs")->where,
+			  77),
+	};
+	static const char *const what[] = {"count of taken frames", "count of shared frames",
+					   "count of slabs: 0x6, 0x4d"};
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		struct root_guest g = {.patch = &patches[i], .patches = 1};
+		struct kernel_check check;
+
+		read_or_fail(&g);
+		kernel_check(&g.kernel, &g.guest, &check);
+		assert_true(check.faults > 0);
+		assert_non_null(strstr(check.fault[0], what[i]));
+		root_guest_free(&g);
+	}
+	root_machine_stop();
+}
+
+static void expect_symbol(const struct root_guest *g, uint64_t offset, const char *name)
+{
+	char text[160];
+	const char *got = kernel_symbol(&g->kernel, (uintptr_t)root_image + offset, text,
+					sizeof(text));
+
+	if (name)
+		assert_string_equal(got, name);
+	else
+		assert_null(got);
+}
+
+static void code_has_its_names(void **state)
+{
+	const struct root_patch patches[] = {
+		patch_u32(root_image + ROOT_SYMBOLS, 1u << 30),	     // a count beyond the image
+		patch_u32(root_image + ROOT_SYMBOLS + 16, 1u << 20), // a name beyond it
+	};
+	struct root_guest g = {0};
+
+	(void)state;
+	root_machine_start(13, 100);
+	read_or_fail(&g);
+	expect_symbol(&g, 0xf, NULL);
+	expect_symbol(&g, 0x10, "first");
+	expect_symbol(&g, 0x18, "first+0x8");
+	expect_symbol(&g, 0x200, "second");
+	expect_symbol(&g, 0xfff, "second+0xdff");
+	expect_symbol(&g, 0x1000, NULL);
+	root_guest_free(&g);
+	for (size_t i = 0; i < 2; i++) {
+		g = (struct root_guest){.patch = &patches[i], .patches = 1};
+		read_or_fail(&g);
+		expect_symbol(&g, 0x210, NULL);
+		root_guest_free(&g);
+	}
+	root_machine_stop();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -537,6 +619,8 @@ int main(void)
 		cmocka_unit_test(memory_that_is_damaged_is_named),
 		cmocka_unit_test(damaged_slabs_leave_the_figures),
 		cmocka_unit_test(lists_have_an_end),
+		cmocka_unit_test(figures_that_disagree_are_named),
+		cmocka_unit_test(code_has_its_names),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

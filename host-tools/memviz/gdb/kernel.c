@@ -18,7 +18,6 @@
 #define FRAME_BYTES	 (1ull << FRAME_SHIFT)
 #define GRANULE_SHIFT	 16
 #define GRANULE_BYTES	 (1ull << GRANULE_SHIFT)
-#define FRAME_GRANULES	 32u
 #define PAGE_SHIFT	 12
 #define PHYSICAL_MOST	 (1ull << 52)
 #define EXTENTS_MOST	 65536u
@@ -172,6 +171,10 @@ static bool read_cpus(struct reading *in)
 			return broken(in, "CPU %u: nothing can be read at 0x%" PRIx64, i, at);
 		in->k->cpus += at != 0;
 	}
+	for (size_t i = 0; i < in->k->cpus * in->k->zone_count; i++)
+		if (root_field(in->root, in->cpus + i / in->k->zone_count * size, R_CPU_FRAME,
+			       (unsigned)(i % in->k->zone_count)))
+			in->k->zones[i % in->k->zone_count].cached++;
 	in->classes = root_rows(in->root, in->g, R_CLASS, value(in, R_CLASSES),
 				in->root->part[R_CLASSES].count);
 	return in->classes != NULL || broken(in, "the classes cannot be read");
@@ -248,7 +251,10 @@ static void figure_stat(struct reading *in)
 	uint64_t backing = least(variable(in, R_POOL_FRAMES) << FRAME_SHIFT, s->used);
 	for (unsigned cls = (unsigned)value(in, R_CLASS_TABLE); cls <= value(in, R_CLASS_LAST);
 	     cls++) {
+		const uint8_t *row = in->classes + (size_t)cls * in->root->part[R_CLASS].bytes;
 		class_counts(in, cls, &allocs, &frees);
+		in->k->class_live[cls] = allocs - frees;
+		in->k->class_slabs[cls] = root_field(in->root, row, R_CLASS_SLABS, 0);
 		s->cache_used += in_use(allocs, frees) << class_shift(in, cls);
 		gen += allocs + frees;
 	}
@@ -310,13 +316,12 @@ static bool has_bit(const struct root *r, const struct kernel_zone *z, enum root
 	return root_field(r, word, set, 0) >> bit % 64 & 1;
 }
 
-static uint64_t page_at(const struct root *r, const struct kernel_zone *z, uint64_t bit)
+uint64_t kernel_page_at(const struct root *r, const struct kernel_zone *z, uint64_t bit)
 {
 	return z->pages_at + bit * r->part[R_PAGE].bytes;
 }
 
-/* Of free frames, of the slab's and the kernel's the words tell all. */
-static bool page_matters(const struct root *r, const struct kernel_zone *z, uint64_t bit)
+bool kernel_page_matters(const struct root *r, const struct kernel_zone *z, uint64_t bit)
 {
 	return !has_bit(r, z, R_WORD_FREE, bit) && !has_bit(r, z, R_WORD_SLAB, bit) &&
 	       !has_bit(r, z, R_WORD_KERNEL, bit);
@@ -327,24 +332,24 @@ static void want_pages(struct reading *in)
 	uint32_t size = in->root->part[R_PAGE].bytes;
 	for (size_t i = 0; i < in->k->zone_count; i++)
 		for (uint64_t bit = 0; bit < in->k->zones[i].bits; bit++)
-			if (page_matters(in->root, &in->k->zones[i], bit))
-				guest_want(in->g, page_at(in->root, &in->k->zones[i], bit), size);
+			if (kernel_page_matters(in->root, &in->k->zones[i], bit))
+				guest_want(in->g, kernel_page_at(in->root, &in->k->zones[i], bit),
+					   size);
 }
 
-/* The page that a run's facts stand in: the first one of it. */
-static uint64_t run_head(const struct root *r, struct guest *g, const struct kernel_zone *z,
+uint64_t kernel_run_head(const struct root *r, struct guest *g, const struct kernel_zone *z,
 			 uint64_t bit, uint8_t *page)
 {
 	for (unsigned back = 0; back <= RUN_MOST; back++, bit--) {
-		guest_read(g, page_at(r, z, bit), page, r->part[R_PAGE].bytes);
+		guest_read(g, kernel_page_at(r, z, bit), page, r->part[R_PAGE].bytes);
 		if (root_field(r, page, R_PAGE_RUN, 0) || !bit)
 			break;
 	}
 	return bit;
 }
 
-static void describe_frame(const struct kernel *k, struct guest *g, int zone, uint64_t bit,
-			   struct mv_frame_run *f)
+void kernel_frame(const struct kernel *k, struct guest *g, int zone, uint64_t bit,
+		  struct mv_frame_run *f)
 {
 	const struct root *r = &k->root;
 	const struct kernel_zone *z = &k->zones[zone];
@@ -364,10 +369,10 @@ static void describe_frame(const struct kernel *k, struct guest *g, int zone, ui
 	if (has_bit(r, z, R_WORD_FREE, bit))
 		return;
 	bool run = has_bit(r, z, R_WORD_ALLOC, bit);
-	guest_read(g, page_at(r, z, bit), page, r->part[R_PAGE].bytes);
+	guest_read(g, kernel_page_at(r, z, bit), page, r->part[R_PAGE].bytes);
 	if (!run && root_field(r, page, R_PAGE_RUN, 0) != 1)
 		return;
-	run_head(r, g, z, bit, page);
+	kernel_run_head(r, g, z, bit, page);
 	f->state = MV_FRAME_ALLOCATED;
 	f->attr = (uint8_t)(root_field(r, page, R_PAGE_ATTR, 0) & 0x1f);
 	f->refs = (uint32_t)root_field(r, page, R_PAGE_REFS, 0);
@@ -407,7 +412,7 @@ static bool read_frames(struct reading *in)
 			add_unmanaged(k, x->first, x->frames, MV_FRAME_RESERVED);
 		for (uint64_t n = 0; x->zone >= 0 && n < x->frames; n++) {
 			struct mv_frame_run f;
-			describe_frame(k, in->g, x->zone, x->bit + n, &f);
+			kernel_frame(k, in->g, x->zone, x->bit + n, &f);
 			f.pa = (x->first + n) << FRAME_SHIFT;
 			add_frames(k, &f);
 		}
@@ -633,110 +638,6 @@ static void read_sites(struct reading *in)
 	free(rows);
 }
 
-/* ---- what lies at an address ---- */
-
-static const struct kernel_slab *slab_around(const struct kernel *k, uint64_t va)
-{
-	size_t low = 0, high = k->slab_count;
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-		if (k->slabs[mid].addr <= va)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	const struct kernel_slab *s = low ? &k->slabs[low - 1] : NULL;
-	uint64_t bytes = s && s->shift > GRANULE_SHIFT ? 1ull << s->shift : GRANULE_BYTES;
-	return s && va - s->addr < bytes ? s : NULL;
-}
-
-static const struct kernel_extent *extent_of(const struct kernel *k, uint64_t pa)
-{
-	uint64_t frame = pa >> FRAME_SHIFT;
-	for (size_t i = 0; i < k->extent_count; i++)
-		if (frame - k->extents[i].first < k->extents[i].frames)
-			return k->extents[i].zone >= 0 ? &k->extents[i] : NULL;
-	return NULL;
-}
-
-static uint64_t pointer(struct guest *g, uint64_t at)
-{
-	uint64_t v = 0;
-	guest_read(g, at, &v, sizeof v);
-	return v;
-}
-
-/* Who allocated it and when, if attribution knew. */
-static void read_note(const struct kernel *k, struct guest *g, uint64_t page_va,
-		      const struct kernel_slab *s, unsigned index, struct kernel_object *out)
-{
-	const struct root *r = &k->root;
-	uint8_t page[256], note[256];
-	guest_read(g, page_va, page, r->part[R_PAGE].bytes);
-	uint64_t table = root_field(r, page, R_PAGE_NOTES, 0);
-	uint64_t granule = (s->addr >> GRANULE_SHIFT) % FRAME_GRANULES;
-	uint64_t notes = table ? pointer(g, table + 8 * granule) : 0;
-	if (!notes || !guest_read(g, notes + (uint64_t)index * r->part[R_NOTE].bytes, note,
-				  r->part[R_NOTE].bytes))
-		return;
-	uint64_t site = root_field(r, note, R_NOTE_SITE, 0);
-	out->has_note = root_field(r, note, R_NOTE_REQUESTED, 0) & r->part[R_NOTE_BORN].where;
-	out->site = site && site < k->site_count ? k->sites[site].site : 0;
-	out->birth_us = root_field(r, note, R_NOTE_BIRTH, 0);
-}
-
-static void frame_object(const struct kernel *k, struct guest *g, const struct kernel_extent *x,
-			 uint64_t pa, struct kernel_object *out)
-{
-	const struct root *r = &k->root;
-	struct mv_frame_run f;
-	uint64_t frame = pa >> FRAME_SHIFT, bit = x->bit + (frame - x->first), frames = 1;
-	uint8_t page[256] = {0};
-	describe_frame(k, g, x->zone, bit, &f);
-	if (f.state == MV_FRAME_ALLOCATED) {
-		uint64_t head = run_head(r, g, &k->zones[x->zone], bit, page);
-		frame -= bit - head;
-		frames = root_field(r, page, R_PAGE_RUN, 0);
-		out->site = root_field(r, page, R_PAGE_SITE, 0);
-		out->birth_us = root_field(r, page, R_PAGE_BIRTH, 0);
-		out->has_note = out->site != 0;
-	}
-	out->kind = f.state == MV_FRAME_KERNEL ? "image" : "frame";
-	out->has_base = true;
-	out->base = frame << FRAME_SHIFT;
-	out->size = frames << FRAME_SHIFT;
-	out->used = f.state != MV_FRAME_FREE;
-}
-
-void kernel_object_at(const struct kernel *k, struct guest *g, uint64_t va,
-		      struct kernel_object *out)
-{
-	const struct root *r = &k->root;
-	uint64_t pa = va - k->direct_base;
-	*out = (struct kernel_object){.addr = va, .kind = "none"};
-	if (va >= r->image_start && va < r->image_end) {
-		*out = (struct kernel_object){
-			va,   "image", r->image_start, r->image_end - r->image_start,
-			true, true,    false,	       0,
-			0};
-		return;
-	}
-	const struct kernel_extent *x = pa < k->direct_limit ? extent_of(k, pa) : NULL;
-	const struct kernel_slab *s = x ? slab_around(k, va) : NULL;
-	if (x && !s)
-		frame_object(k, g, x, pa, out);
-	if (!s)
-		return;
-	unsigned index = (unsigned)((va - s->addr) >> s->shift);
-	out->used = s->live[index / 64] >> index % 64 & 1;
-	out->kind = s->table && out->used ? "table" : "slab";
-	out->has_base = true;
-	out->base = s->addr + ((uint64_t)index << s->shift);
-	out->size = 1ull << s->shift;
-	read_note(k, g, page_at(r, &k->zones[x->zone], x->bit + ((pa >> FRAME_SHIFT) - x->first)),
-		  s, index, out);
-}
-
 /* ---- all of it ---- */
 
 /* What could not be read was taken for zero so far. */
@@ -773,15 +674,17 @@ static void read_slabs_too(struct reading *in)
 	in->k->slab_count = 0;
 }
 
-bool kernel_read(struct kernel *k, struct guest *g, struct walk *walk, bool slabs)
+bool kernel_read(struct kernel *k, struct guest *g, struct walk *walk, unsigned extras)
 {
 	*k = (struct kernel){0};
 	if (root_find(&k->root, g, NULL) != MV_OK || k->root.why[0])
 		return false;
 	struct reading in = {.k = k, .root = &k->root, .g = g};
 	bool good = read_figures(&in) && read_space_tables(&in, walk);
-	if (good && slabs)
+	if (good && (extras & KERNEL_SLABS))
 		read_slabs_too(&in);
+	if (good && (extras & KERNEL_SYMBOLS))
+		kernel_read_symbols(k, g);
 	good = good && g->status == MV_OK;
 	free(in.cpus);
 	free(in.classes);
@@ -804,5 +707,6 @@ void kernel_free(struct kernel *k)
 	free(k->slabs);
 	free(k->spaces);
 	free(k->sites);
+	free(k->symbols.bytes);
 	*k = (struct kernel){0};
 }

@@ -230,7 +230,7 @@ enum root_part {
 struct root {
 	bool found; /* a note points to it; `why` says what is wrong with it, or "" */
 	char why[160];
-	uint64_t at, image_start, image_end;
+	uint64_t at, image_start, image_end, symbols; /* of the note */
 	char build_id[72];
 	struct {
 		uint64_t where; /* value, address, or offset */
@@ -260,6 +260,7 @@ struct kernel_slab {
 struct kernel_zone {
 	struct mv_zone shown;
 	uint64_t pages_at, taken, shared, failed, given, returned;
+	uint64_t cached; /* free frames that CPUs keep */
 	uint64_t bits;
 	uint8_t *words; /* rows of R_WORD */
 };
@@ -282,6 +283,19 @@ struct kernel_object {
 	bool used, has_base, has_note;
 	uint64_t site, birth_us;
 };
+/* What mm_check() would say. */
+struct kernel_check {
+	bool done;
+	uint64_t frames, objects, tables, faults;
+	size_t fault_count; /* of them told */
+	char fault[64][160];
+};
+#define KERNEL_CLASSES 32
+
+struct kernel_symbols {
+	uint8_t *bytes; /* the table as it lies in the image */
+	size_t len, count;
+};
 struct kernel {
 	struct root root;
 	uint64_t direct_base, direct_limit, gen;
@@ -290,6 +304,7 @@ struct kernel {
 	size_t zone_count;
 	struct mv_cache caches[MV_MAX_CACHES];
 	size_t cache_count;
+	uint64_t class_live[KERNEL_CLASSES], class_slabs[KERNEL_CLASSES]; /* by the counters */
 	struct kernel_extent *extents;
 	size_t extent_count;
 	struct mv_frame_run *frames;
@@ -302,17 +317,40 @@ struct kernel {
 	struct kernel_site *sites;
 	size_t site_count;
 	bool sites_open;
+	struct kernel_symbols symbols;
 	unsigned cpus;
 };
+/* What most questions do not need, and is most of the bytes. */
+enum { KERNEL_SLABS = 1, KERNEL_SYMBOLS = 2 };
+
 /* Reads it all, and the tables of its spaces into the walk that the guest uses. False:
  * `why` of its root says what is wrong (also when there is no root), and the rest is
- * empty; or the link broke (the guest's status). Slabs come only when they are wanted,
- * for they are most of the bytes; `slabs_why` says it when they are damaged. */
-bool kernel_read(struct kernel *k, struct guest *g, struct walk *walk, bool slabs);
+ * empty; or the link broke (the guest's status). `slabs_why` says it when only the slabs
+ * are damaged. */
+bool kernel_read(struct kernel *k, struct guest *g, struct walk *walk, unsigned extras);
 void kernel_free(struct kernel *k);
+/* Frame `bit` of a zone; its run's first frame, with that one's page. */
+void kernel_frame(const struct kernel *k, struct guest *g, int zone, uint64_t bit,
+		  struct mv_frame_run *f);
+uint64_t kernel_run_head(const struct root *r, struct guest *g, const struct kernel_zone *z,
+			 uint64_t bit, uint8_t *page);
+uint64_t kernel_page_at(const struct root *r, const struct kernel_zone *z, uint64_t bit);
+/* False: it is free, the slab's or the kernel's own, and its page says nothing more. */
+bool kernel_page_matters(const struct root *r, const struct kernel_zone *z, uint64_t bit);
+
+/* ---- check.c ---- */
+
+/* The slabs are there. */
+void kernel_check(const struct kernel *k, struct guest *g, struct kernel_check *c);
+
+/* ---- objects.c ---- */
+
 /* The slabs are there. Reads the object's note. */
 void kernel_object_at(const struct kernel *k, struct guest *g, uint64_t va,
 		      struct kernel_object *out);
+void kernel_read_symbols(struct kernel *k, struct guest *g);
+/* "name+0x12" of a code address in `out`; NULL where nothing is known. */
+const char *kernel_symbol(const struct kernel *k, uint64_t address, char *out, size_t size);
 
 /* ---- tell.c: a kernel that was read, as the inspector would tell it ---- */
 
@@ -327,6 +365,7 @@ void kernel_tell(const struct kernel *k, struct mv_model *m, uint64_t now_us);
 /* Result objects, the caller's. */
 struct json_object *kernel_slabs_json(const struct kernel *k, uint64_t size);
 struct json_object *kernel_object_json(const struct kernel *k, const struct kernel_object *o);
+struct json_object *kernel_check_json(const struct kernel *k, const struct kernel_check *c);
 struct json_object *kernel_sites_json(const struct kernel *k, const char *sort, uint64_t limit);
 
 #endif

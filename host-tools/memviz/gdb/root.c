@@ -180,6 +180,7 @@ static void read_notes(struct root *r, const uint8_t *page, size_t at, size_t en
 			r->at = load(page + desc, 8);
 			r->image_start = load(page + desc + 8, 8);
 			r->image_end = load(page + desc + 16, 8);
+			r->symbols = len >= 32 ? load(page + desc + 24, 8) : 0;
 		}
 		if (name == 4 && memcmp(owner, "GNU", 4) == 0 && type == 3)
 			take_build_id(r, page + desc, len);
@@ -190,10 +191,8 @@ static void read_notes(struct root *r, const uint8_t *page, size_t at, size_t en
 /* Anywhere in the page, and what follows it. */
 static void look_into(struct root *r, const uint8_t *page)
 {
-	static const uint8_t begins[] = {8, 0, 0,   0,	 24,  0,   0,	0,   1,	  0,
-					 0, 0, 'V', 'i', 't', 'r', 'i', 'n', 'e', 0};
-	for (size_t at = 0; !r->found && at + 48 <= 4096; at += 4)
-		if (memcmp(page + at, begins, sizeof begins) == 0)
+	for (size_t at = 0; !r->found && at + NOTE_BYTES + 8 <= 4096; at += 4)
+		if (memcmp(page + at + NOTE_BYTES, "Vitrine", 8) == 0)
 			read_notes(r, page, at, 4096);
 }
 
@@ -286,7 +285,8 @@ static bool check_whole(struct root *r)
 		 "number of classes"									       },
 		{last < r->part[R_CPU_ALLOCS].count && last + 1 < r->part[R_CPU_FREES].count,
 		 "counters per CPU"										},
-		{r->part[R_CPUS].count <= 1024,						"number of CPUs"	},
+		{r->part[R_CPUS].count <= 1024 && r->part[R_CPU_FRAME].count >= zones,
+		 "number of CPUs"										  },
 		{r->part[R_SLAB_WORDS].count > r->part[R_REMOTE_WORD].where &&
 			 r->part[R_SLAB_WORDS].bytes == 8,
 		 "words of a slab"										 },

@@ -195,6 +195,13 @@ static void add_slab(const struct kernel_slab *s, json *list)
 	}
 }
 
+static void add_symbol(const struct kernel *k, json *o, uint64_t site)
+{
+	char name[160];
+	if (kernel_symbol(k, site, name, sizeof name))
+		mv_json_add_str(o, INSP_F_SYMBOL, name);
+}
+
 static json *ended(const struct kernel *k, json *o)
 {
 	json_object_object_add(o, INSP_F_NEXT, NULL);
@@ -223,8 +230,25 @@ json *kernel_object_json(const struct kernel *k, const struct kernel_object *obj
 	mv_json_add_u64(o, INSP_F_SIZE, object->size);
 	mv_json_add_str(o, INSP_F_STATE, object->used ? "used" : "free");
 	/* How long ago is not told: no clock lies in memory. */
-	if (object->has_note)
+	if (object->has_note) {
 		mv_json_add_hex(o, INSP_F_SITE, object->site);
+		add_symbol(k, o, object->site);
+	}
+	mv_json_add_u64(o, INSP_F_GEN, k->gen);
+	return o;
+}
+
+json *kernel_check_json(const struct kernel *k, const struct kernel_check *c)
+{
+	json *o = json_object_new_object(), *checked = json_object_new_object(), *list;
+	json_object_object_add(o, INSP_F_OK, json_object_new_boolean(!c->faults));
+	mv_json_add_u64(checked, INSP_F_FRAMES, c->frames);
+	mv_json_add_u64(checked, INSP_F_OBJECTS, c->objects);
+	mv_json_add_u64(checked, INSP_F_TABLES, c->tables);
+	json_object_object_add(o, INSP_F_CHECKED, checked);
+	list = list_in(o, INSP_F_FAULTS);
+	for (size_t i = 0; i < c->fault_count; i++)
+		json_object_array_add(list, json_object_new_string(c->fault[i]));
 	mv_json_add_u64(o, INSP_F_GEN, k->gen);
 	return o;
 }
@@ -260,6 +284,7 @@ json *kernel_sites_json(const struct kernel *k, const char *sort, uint64_t limit
 	for (size_t i = 0; i < n && i < limit; i++) {
 		json *site = json_object_new_object();
 		mv_json_add_hex(site, INSP_F_ADDR, order[i]->site);
+		add_symbol(k, site, order[i]->site);
 		mv_json_add_u64(site, INSP_F_ALLOCS, order[i]->allocs);
 		mv_json_add_u64(site, INSP_F_FREES, order[i]->frees);
 		mv_json_add_u64(site, INSP_F_LIVE_OBJECTS, order[i]->live_objects);

@@ -25,6 +25,7 @@ struct gdb_view {
 	struct walk walk;
 	struct kernel kernel;
 	struct kernel_object object; /* what was asked for at the last reading */
+	struct kernel_check check;   /* likewise */
 	uint64_t reads;		     /* stands for gen where there is no kernel's */
 };
 
@@ -104,8 +105,12 @@ static enum mv_status read_kernel(struct rsp *r, struct gdb_view *v, const struc
 				  struct mv_error *e)
 {
 	struct guest g = {.walk = &v->walk, .read = read_through_stub, .user = r};
-	if (kernel_read(&v->kernel, &g, &v->walk, q->slabs) && q->object)
+	unsigned extras = (q->slabs ? KERNEL_SLABS : 0u) | (q->symbols ? KERNEL_SYMBOLS : 0u);
+	bool good = kernel_read(&v->kernel, &g, &v->walk, extras);
+	if (good && q->object)
 		kernel_object_at(&v->kernel, &g, q->va, &v->object);
+	if (good && q->check)
+		kernel_check(&v->kernel, &g, &v->check);
 	if (g.status != MV_OK && e)
 		*e = g.error;
 	guest_free(&g);
@@ -242,6 +247,13 @@ static json *object_answer(const struct gdb_view *v, json *params, struct mv_err
 	return NULL;
 }
 
+static json *check_answer(const struct gdb_view *v, json *params, struct mv_error *e)
+{
+	(void)params;
+	(void)e;
+	return kernel_check_json(&v->kernel, &v->check);
+}
+
 static json *sites_answer(const struct gdb_view *v, json *params, struct mv_error *e)
 {
 	(void)e;
@@ -253,21 +265,21 @@ static json *sites_answer(const struct gdb_view *v, json *params, struct mv_erro
 static const struct {
 	const char *method;
 	json *(*answer)(const struct gdb_view *, json *params, struct mv_error *);
-	bool slabs, object;
+	struct gdb_question question; /* `object`: the address is a parameter */
 } answers[] = {
-	{INSP_M_SLABS,       slabs_answer,  true,  false},
-	{INSP_M_OBJECT,	object_answer, true,  true },
-	{INSP_M_TRACE_SITES, sites_answer,  false, false},
+	{INSP_M_SLABS,       slabs_answer,  {.slabs = true}				    },
+	{INSP_M_OBJECT,	object_answer, {.slabs = true, .symbols = true, .object = true}},
+	{INSP_M_CHECK,       check_answer,  {.slabs = true, .check = true}		   },
+	{INSP_M_TRACE_SITES, sites_answer,  {.symbols = true}				    },
 };
 
 bool gdb_view_question(const char *method, json *params, struct gdb_question *q)
 {
-	*q = (struct gdb_question){0};
 	for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
 		if (strcmp(answers[i].method, method) != 0)
 			continue;
-		q->slabs = answers[i].slabs;
-		q->object = answers[i].object && mv_json_hex(params, INSP_F_ADDR, &q->va);
+		*q = answers[i].question;
+		q->object = q->object && mv_json_hex(params, INSP_F_ADDR, &q->va);
 		return true;
 	}
 	return false;
@@ -279,7 +291,7 @@ json *gdb_view_answer_by(const struct gdb_view *v, const char *method, json *par
 	for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
 		if (strcmp(answers[i].method, method) != 0)
 			continue;
-		if (is_vitrine(v) && !(answers[i].slabs && v->kernel.slabs_why[0]))
+		if (is_vitrine(v) && !(answers[i].question.slabs && v->kernel.slabs_why[0]))
 			return answers[i].answer(v, params, e);
 		mv_fail(e, MV_REFUSED, "%s: %s", method,
 			is_vitrine(v) ? v->kernel.slabs_why : v->kernel.root.why);

@@ -127,7 +127,7 @@ static struct level tables_below(const struct walk *w, const struct level *l, un
 	struct level below = {0};
 	for (size_t i = 0; level > 1 && i < l->count; i++) {
 		const struct table_page *t = walk_table(w, l->pa[i]);
-		for (unsigned k = 0; t && k < slots; k++)
+		for (unsigned k = 0; t && level && k < slots; k++)
 			if ((t->entry[k] & P) && !is_leaf(t->entry[k], level))
 				add(&below, t->entry[k] & ADDRESS);
 	}
@@ -196,9 +196,9 @@ static void list_leaves(struct path *p, uint64_t pa, unsigned level, uint64_t va
 			bool xd)
 {
 	const struct table_page *t = walk_table(p->w, pa);
-	unsigned shift = 12 + 9 * (level - 1), slots = level == p->w->levels ? p->slots : SLOTS;
-	for (unsigned k = 0; t && k < slots && p->leaves < LEAVES_MOST && p->out->count < RUNS_MOST;
-	     k++) {
+	unsigned shift = 3 + 9 * level, slots = level == p->w->levels ? p->slots : SLOTS;
+	for (unsigned k = 0;
+	     t && level && k < slots && p->leaves < LEAVES_MOST && p->out->count < RUNS_MOST; k++) {
 		uint64_t entry = t->entry[k], at = va | (uint64_t)k << shift;
 		if (!(entry & P))
 			continue;

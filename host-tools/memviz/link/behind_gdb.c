@@ -62,9 +62,7 @@ struct json_object *gdb_view_answer(struct mv_session *s, const char *method,
 	struct gdb_question q;
 	if (!gdb_view_question(method, params, &q))
 		return from_model(s, method, params, e);
-	/* Figures may be a moment old; what hangs on an address is read now. */
-	if ((q.slabs || q.object || mv_now_us() > s->last_rx_us + FRESH_US) &&
-	    read_again(s, &q, e) != MV_OK)
+	if (read_again(s, &q, e) != MV_OK)
 		return NULL;
 	return gdb_view_answer_by(s->gdb, method, params, e);
 }

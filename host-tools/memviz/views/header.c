@@ -146,8 +146,10 @@ static void draw_facts(struct mv_app *a, struct mv_rect line)
 	snprintf(part, sizeof(part), "%s %s", m->hello.known ? m->hello.name : "no kernel yet",
 		 m->hello.version);
 	add(text, sizeof(text), room, mv_format_safe(part, safe, sizeof(safe)));
-	snprintf(part, sizeof(part), "up %s", mv_age(uptime(a), num, sizeof(num)));
-	add(text, sizeof(text), room, part);
+	if (m->uptime_us || a->link.state != MV_SESSION_GDB) { /* no clock lies in memory */
+		snprintf(part, sizeof(part), "up %s", mv_age(uptime(a), num, sizeof(num)));
+		add(text, sizeof(text), room, part);
+	}
 	snprintf(part, sizeof(part), "gen %s", mv_format_count(m->gen, num, sizeof(num)));
 	add(text, sizeof(text), room, part);
 	if (m->hello.known) {

@@ -11,9 +11,11 @@
 // that it does not know.
 //
 // The kernel publishes the address of mm_root in an ELF note (docs/porting.md):
-// owner "Vitrine", type MM_ROOT_NOTE, three 64-bit words: the virtual address of
-// mm_root, of the image's first byte, and of the byte behind it. To be found
-// without the ELF file it begins in the first page of a mapping in the top 2 GiB.
+// owner "Vitrine", type MM_ROOT_NOTE, four 64-bit words: the virtual address of
+// mm_root, of the image's first byte, of the byte behind it, and of a symbol table
+// or 0. To be found without the ELF file it begins in the first page of a mapping in
+// the top 2 GiB. A symbol table is a 32-bit count n, n ascending offsets from the
+// image's first byte, n places of names, and then the names, each ended by a NUL.
 //
 // The meaning, version 1. Everything is little-endian; pointers are virtual.
 // - A frame number is a physical address >> frame.shift. `extents` points to

@@ -17,7 +17,9 @@ struct mv_target;
 /* What a reading has to bring besides page tables and the kernel's figures. */
 struct gdb_question {
 	bool slabs;
-	bool object; /* with its note: the one around va */
+	bool symbols; /* names of code */
+	bool check;   /* whether all is in order */
+	bool object;  /* with its note: the one around va */
 	uint64_t va;
 };
 
