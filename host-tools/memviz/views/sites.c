@@ -116,8 +116,12 @@ static void site_text(void *ctx, size_t i, int col, char *out, size_t size)
 	case S_OLD:
 		/* Of a list that was cut off: at least so many. */
 		mv_format_count(s->old, count, sizeof(count));
-		snprintf(out, size, "%s%s", count,
-			 ((struct sites *)ctx)->old.count >= LEAKS_MOST ? "+" : "");
+		if (((struct sites *)ctx)->old.count < LEAKS_MOST)
+			snprintf(out, size, "%s", count);
+		else if (s->old)
+			snprintf(out, size, "%s+", count);
+		else
+			snprintf(out, size, "?");
 		break;
 	default:
 		mv_format_count((uint64_t)v, out, size);
