@@ -108,6 +108,15 @@ vm_machine() {
 	fi
 }
 
+# vm_says WORD VALUE: whether the last boot parameter of this name has this value.
+vm_says() {
+	vm_value=
+	for vm_parameter in $vm_append; do
+		[ "${vm_parameter%%=*}" != "$1" ] || vm_value=${vm_parameter#*=}
+	done
+	[ "$vm_value" = "$2" ]
+}
+
 BUILD=${BUILD:-build}
 vm_dir() {
 	echo "$BUILD/run/$vm_name"

@@ -284,6 +284,42 @@ static void stalled_key(void)
 
 /* ---- an hour of a quiet kernel ---- */
 
+/* What a recording holds beside the state, as a real kernel answers it. */
+struct beside {
+	const char *method;
+	struct json_object *params, *result;
+};
+static struct beside beside[32];
+static size_t beside_count;
+
+static void ask_beside(struct mv_session *s, const char *method, const char *member, uint64_t value)
+{
+	struct beside *b = &beside[beside_count];
+	*b = (struct beside){method, json_object_new_object(), NULL};
+	if (member)
+		mv_json_add_u64(b->params, member, value);
+	if (mv_session_call_wait(s, method, json_object_get(b->params), true, &b->result, NULL) ==
+	    MV_OK)
+		beside_count++;
+}
+
+static void ask_all_beside(struct mv_session *s)
+{
+	const struct mv_model *m = mv_session_model(s);
+	for (size_t i = 0; i < m->cache_count; i++)
+		ask_beside(s, "mm.slabs", "size", m->caches[i].size);
+	ask_beside(s, "trace.sites", NULL, 0);
+	ask_beside(s, "trace.leaks", "older_than_us", 0); /* the last: not behind each keyframe */
+}
+
+static void write_beside(struct mv_recorder *r, size_t keyframe, uint64_t time_us)
+{
+	size_t n = keyframe % 3 == 0 ? beside_count : beside_count - 1;
+	for (size_t i = 0; i < n; i++)
+		mv_recorder_answer(r, beside[i].method, beside[i].params, beside[i].result,
+				   time_us);
+}
+
 /* A real state to begin with: a model kernel's. */
 static struct mv_model *real_state(void)
 {
@@ -301,7 +337,11 @@ static struct mv_model *real_state(void)
 	struct mv_session *s = mv_session_open(target, NULL, &e);
 	bool never = false;
 	mv_session_watch(s, MV_TOPIC_ALL, 10);
-	mv_session_wait(s, &never, 3);
+	struct json_object *on = NULL;
+	mv_session_call_wait(s, "trace.start", NULL, false, &on, NULL);
+	json_object_put(on);
+	mv_session_wait(s, &never, 10); /* some 500 objects live by then */
+	ask_all_beside(s);
 	struct json_object *k = mv_model_keyframe(mv_session_model(s));
 	struct mv_model *m = mv_model_new(NULL);
 	mv_model_apply_keyframe(m, k, START_US, NULL);
@@ -319,6 +359,7 @@ static void write_hour(const char *file)
 	struct mv_model *m = real_state();
 	struct mv_recorder *r = mv_recorder_open(file, "unix:bench", NULL, START_US, NULL);
 	uint64_t used = m->stat.cache_used, seq = 0;
+	size_t keyframes = 0;
 	for (unsigned i = 0; i < HOUR_STEPS; i++) {
 		uint64_t t = START_US + i * 100000ull;
 		char params[300], record[400];
@@ -339,6 +380,7 @@ static void write_hour(const char *file)
 			struct json_object *k = mv_model_keyframe(m);
 			mv_recorder_keyframe(r, k, t);
 			json_object_put(k);
+			write_beside(r, keyframes++, t);
 		}
 		/* With its crc, as it comes from the line; without RS and LF. */
 		size_t len;
@@ -348,6 +390,10 @@ static void write_hour(const char *file)
 	}
 	mv_recorder_close(r, NULL);
 	mv_model_free(m);
+	while (beside_count) {
+		json_object_put(beside[--beside_count].params);
+		json_object_put(beside[beside_count].result);
+	}
 }
 
 static void hour(void)

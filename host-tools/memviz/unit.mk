@@ -3,10 +3,10 @@ M := host-tools/memviz
 
 memviz.BASE := base/base.c base/json.c base/format.c base/config.c
 memviz.LINK := link/reader.c link/record.c link/target.c link/transport.c link/session.c \
-	link/request.c link/sync.c link/pages.c link/replay.c link/stream.c link/recorder.c \
+	link/request.c link/sync.c link/pages.c link/replay.c link/stream.c link/recorder.c link/recorded.c \
 	link/recording.c link/ftrace.c link/behind_gdb.c
 memviz.MODEL := model/names.c model/spans.c model/model.c model/read.c model/apply.c \
-	model/state.c model/history.c model/diff.c
+	model/state.c model/kept.c model/history.c model/diff.c
 memviz.GDB := gdb/guard.c gdb/rsp.c gdb/description.c gdb/walk.c gdb/guest.c \
 	gdb/root.c gdb/kernel.c gdb/objects.c gdb/check.c gdb/tell.c gdb/view.c
 memviz.HUB := hub/hub.c hub/client.c hub/rpc.c hub/watching.c

@@ -43,6 +43,14 @@ json() {
 	[ ! -e "$BUILD/run/e2e-summary/pid" ]
 }
 
+@test "one serial line for everything is split, and looked at through the hub" {
+	run scripts/run --name e2e-mux --link uart --append serial=mux </dev/null
+	[ "$status" -eq 0 ]
+	[[ $output == *"(hub)"* ]]
+	[[ $output == *ZONE_DMA* ]]
+	[ ! -e "$BUILD/run/e2e-mux/pid" ]
+}
+
 @test "a name in use, wrong sizes and unknown options are one clear line each" {
 	run scripts/run --name e2e
 	[ "$status" -eq 1 ]

@@ -153,6 +153,35 @@ teardown() { common_teardown; }
 	[ "$status" -eq 4 ]
 }
 
+@test "a recording tells slabs, objects and sites, and its spaces as they were at its end" {
+	kernel --workload leak
+	hub
+	memviz call trace.start
+	start "$MEMVIZ" record "$DIR/a.rec.xz"
+	recorder=$LAST
+	wait_for test -s "$DIR/a.rec.xz"
+	id=$(field .id call space.create name=late)
+	pa=$(field .pa alloc-pages ZONE_UNMAPPED_IN_PGT 3)
+	memviz map 0x40000000 "$pa" 2M w --space "$id"
+	sleep 0.3 # so that this change is told and its figures are not asked for again by themselves
+	memviz map 0x40200000 "$((pa + 0x200000))" 4M w --space "$id"
+	live=$(memviz --json spaces | jq -c .spaces)
+	kill -INT "$recorder"
+	wait "$recorder" || :
+	export MEMVIZ_TARGET="file:$DIR/a.rec.xz"
+	memviz --json spaces | jq -c .spaces >"$DIR/told"
+	diff "$DIR/told" - <<<"$live"
+	addr=$(field '.objects[0].addr' leaks --older-than 0s)
+	[ "$(field .state object "$addr")" = used ]
+	[[ $(field .symbol object "$addr") == leak_run* ]]
+	[ "$(field '.sites[0].live_objects' sites)" -gt 0 ]
+	size=$(field .size object "$addr")
+	[ "$(field '.slabs[0].used' slabs "$size")" -gt 0 ]
+	run memviz object 0x10
+	[ "$status" -eq 1 ]
+	[[ $output == *"the recording does not hold what lies there"* ]]
+}
+
 @test "exports are well-formed and stand alone" {
 	kernel --workload churn,maps
 	memviz export --format svg -o "$DIR/a.svg"

@@ -53,6 +53,31 @@ teardown() { terminal_teardown; }
 	shows "holds [0-9]* objects"
 }
 
+@test "a recording is opened from frame to slab to object to call site" {
+	kernel --workload leak
+	"$memviz" -t "unix:$dir/link" call trace.start
+	"$memviz" -t "unix:$dir/link" record "$dir/deep.rec.xz" --for 1
+	open 100x30 replay deep.rec.xz --at end
+	press T 2 /
+	type_text 0x1600000
+	press Enter + +
+	shows "frame 0x1600000"
+	shows "Slabs in this frame: [1-9]"
+	shows "recorded .* before"
+	press Enter
+	shows "object 0: in use"
+	press Enter
+	shows "an object of kmalloc, in use"
+	press BSpace BSpace
+	shows "Slabs in this frame"
+	press 5
+	shows "1 call sites hold .* recorded .* before"
+	press Enter
+	shows "leak_run.* holds [1-9][0-9]* objects"
+	press Enter
+	shows "held by  *leak_run"
+}
+
 @test "nothing can be changed in a recording" {
 	open 80x24 replay sample.rec.xz
 	press a

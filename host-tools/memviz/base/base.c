@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 enum mv_status mv_fail(struct mv_error *e, enum mv_status status, const char *fmt, ...)
@@ -66,6 +67,12 @@ void mv_grow(void *array, size_t *capacity, size_t want, size_t size)
 	p = mv_realloc(p, next * size);
 	memcpy(array, &p, sizeof p);
 	*capacity = next;
+}
+
+uint64_t mv_file_bytes(const char *path)
+{
+	struct stat st;
+	return stat(path, &st) == 0 ? (uint64_t)st.st_size : 0;
 }
 
 bool mv_copy(char *out, size_t size, const char *text)

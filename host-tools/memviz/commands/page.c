@@ -15,17 +15,23 @@ static const char head[] =
 	"<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
 	"<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
 	"<title>memviz: memory of a kernel</title>\n<style>\n"
+	":root{color-scheme:light dark;--ink:#1d2330;--page:#f4f5f8;--card:#fff;--rule:#d5d9e2;"
+	"--line:#eceef3;--bad:#b00020}\n"
+	"@media(prefers-color-scheme:dark){:root{--ink:#e3e6ee;--page:#12151c;--card:#1b202a;"
+	"--rule:#3d4556;--line:#2a303d;--bad:#ff8a80}}\n"
 	"body{font-family:ui-sans-serif,system-ui,sans-serif;margin:0 auto;max-width:1088px;"
-	"padding:16px;color:#1d2330;background:#f4f5f8}\n"
-	"svg{width:100%;height:auto;background:#fff;border-radius:8px}\n"
-	"details{background:#fff;border-radius:8px;margin:12px 0;padding:8px 16px}\n"
+	"padding:16px;color:var(--ink);background:var(--page)}\n"
+	/* A picture or a table that is wider than a phone scrolls by itself. */
+	".wide{overflow-x:auto;background:var(--card);border-radius:8px}\n"
+	"svg{display:block;width:100%;min-width:760px;height:auto}\n"
+	"details{background:var(--card);border-radius:8px;margin:12px 0;padding:8px 16px}\n"
 	"summary{font-weight:600;cursor:pointer;padding:4px 0}\n"
-	"table{border-collapse:collapse;width:100%;font-size:13px}\n"
-	"th{text-align:left;cursor:pointer;border-bottom:2px solid #d5d9e2;padding:4px 10px 4px "
-	"0}\n"
-	"td{border-bottom:1px solid #eceef3;padding:3px 10px 3px 0;"
+	"table{border-collapse:collapse;width:100%;font-size:13px;white-space:nowrap}\n"
+	"th{text-align:left;cursor:pointer;border-bottom:2px solid var(--rule);"
+	"padding:4px 12px 4px 0}\n"
+	"td{border-bottom:1px solid var(--line);padding:3px 12px 3px 0;"
 	"font-family:ui-monospace,monospace}\n"
-	"td.n,th.n{text-align:right}\n.bad{color:#b00020;font-weight:600}\n</style>\n</head>\n"
+	"td.n,th.n{text-align:right}\n.bad{color:var(--bad);font-weight:600}\n</style>\n</head>\n"
 	"<body>\n";
 
 /* Numbers sort by data-v, texts by themselves. */
@@ -41,7 +47,8 @@ static const char tail[] =
 static void open_table(struct mv_buf *b, const char *title, bool open, const char *const *heads,
 		       size_t n)
 {
-	mv_buf_printf(b, "<details%s><summary>%s</summary>\n<table><thead><tr>",
+	mv_buf_printf(b, "<details%s><summary>%s</summary>\n"
+			 "<div class=\"wide\"><table><thead><tr>",
 		      open ? " open" : "", title);
 	for (size_t i = 0; i < n; i++)
 		mv_buf_printf(b, "<th%s>%s</th>", heads[i][0] == '>' ? " class=\"n\"" : "",
@@ -51,7 +58,7 @@ static void open_table(struct mv_buf *b, const char *title, bool open, const cha
 
 static void close_table(struct mv_buf *b)
 {
-	mv_buf_text(b, "</tbody></table></details>\n");
+	mv_buf_text(b, "</tbody></table></div></details>\n");
 }
 
 static void cell(struct mv_buf *b, const char *text)
@@ -220,7 +227,9 @@ static void log_table(const struct mv_model *m, struct mv_buf *b)
 void export_html(const struct mv_model *m, struct mv_buf *out)
 {
 	mv_buf_text(out, head);
+	mv_buf_text(out, "<div class=\"wide\">\n");
 	export_svg(m, out);
+	mv_buf_text(out, "</div>\n");
 	zones_table(m, out);
 	caches_table(m, out);
 	frames_table(m, out);

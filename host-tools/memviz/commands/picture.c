@@ -15,12 +15,16 @@
 #define MARGIN	    24.0
 #define INNER	    (WIDTH - 2 * MARGIN)
 #define LABEL	    190.0 /* column of names */
+#define FIGURES	    290.0 /* column of figures, before the bars: a narrow screen shows these first */
 #define MAP_COLUMNS 64
 #define MAP_ROWS    32
 #define POINTS	    480 /* of the history, at most */
 
+/* What follows the reader's light or dark is a class; what means something is a colour. */
+#define TRACK ".track"
+
 static const char *const state_colors[MV_FRAME_STATES] = {
-	"#e4e7ec", "#cc79a7", "#009e73", "#0072b2", "#e69f00", "none", "#999999"};
+	TRACK, "#cc79a7", "#009e73", "#0072b2", "#e69f00", "none", "#999999"};
 
 void picture_escape(struct mv_buf *b, const char *text)
 {
@@ -62,10 +66,11 @@ static void text_at(struct mv_buf *b, double x, double y, const char *class, con
 static void rect(struct mv_buf *b, double x, double y, double w, double h, const char *fill,
 		 const char *title)
 {
+	bool class = fill[0] == '.';
 	mv_buf_printf(b,
-		      "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"%s\" "
+		      "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" %s=\"%s\" "
 		      "rx=\"1.5\">",
-		      x, y, w, h, fill);
+		      x, y, w, h, class ? "class" : "fill", fill + class);
 	if (title) {
 		mv_buf_text(b, "<title>");
 		picture_escape(b, title);
@@ -86,17 +91,16 @@ static double heading(struct mv_buf *b, double y, const char *text)
 	return y + 10;
 }
 
-/* One line: name, bar, figures. */
+/* One line: name, figures, bar. */
 static double bar(struct mv_buf *b, double y, const char *name, double part, const char *color,
 		  const char *figures)
 {
-	double width = 440;
+	double left = MARGIN + LABEL + FIGURES, width = INNER - LABEL - FIGURES;
 	text_at(b, MARGIN, y + 13, "t", name);
-	rect(b, MARGIN + LABEL, y + 2, width, 14, "#e4e7ec", NULL);
+	text_at(b, MARGIN + LABEL, y + 13, "n", figures);
+	rect(b, left, y + 2, width, 14, TRACK, NULL);
 	if (part > 0)
-		rect(b, MARGIN + LABEL, y + 2, part * width < 1 ? 1 : part * width, 14, color,
-		     figures);
-	text_at(b, MARGIN + LABEL + width + 14, y + 13, "n", figures);
+		rect(b, left, y + 2, part * width < 1 ? 1 : part * width, 14, color, figures);
 	return y + 21;
 }
 
@@ -198,7 +202,7 @@ static double section_history(const struct mv_model *m, struct mv_buf *b, double
 		}
 		snprintf(line, sizeof line, "%s: %s to %s", curves[k].name, size(low), size(high));
 		text_at(b, MARGIN, y + 12, "n", line);
-		rect(b, MARGIN, y + 18, INNER, 62, "#f4f5f8", NULL);
+		rect(b, MARGIN, y + 18, INNER, 62, ".plot", NULL);
 		draw_curve(m, b, &curves[k], y + 22, 54, low, high > low ? high : low + 1);
 		y += 92;
 	}
@@ -214,7 +218,7 @@ static double section_zones(const struct mv_model *m, struct mv_buf *b, double y
 	for (size_t i = 0; i < m->zone_count; i++) {
 		const struct mv_zone *z = &m->zones[i];
 		snprintf(line, sizeof line,
-			 "%" PRIu64 " of %" PRIu64 " frames used, longest free run %s", z->used,
+			 "%" PRIu64 " of %" PRIu64 " used, longest free run %s", z->used,
 			 z->frames, size(z->largest_free_run * MV_FRAME_BYTES));
 		y = bar(b, y, z->name, share(z->used, z->frames), "#0072b2", line);
 	}
@@ -371,8 +375,12 @@ void export_svg(const struct mv_model *m, struct mv_buf *out)
 			 ".t{font-size:12.5px}.n{font-size:12px;fill:#4a5265}"
 			 ".a{font-size:10.5px;fill:#4a5265;font-family:ui-monospace,monospace}"
 			 ".l{font-size:8px;fill:#fff;text-anchor:middle;pointer-events:none;"
-			 "font-family:ui-monospace,monospace}</style>\n");
-	mv_buf_printf(out, "<rect width=\"%.0f\" height=\"%.0f\" fill=\"#ffffff\"/>\n", WIDTH, y);
+			 "font-family:ui-monospace,monospace}"
+			 ".card{fill:#fff}.track{fill:#e4e7ec}.plot{fill:#f4f5f8}"
+			 "@media(prefers-color-scheme:dark){text{fill:#e3e6ee}.n,.a{fill:#a9b2c4}"
+			 ".l{fill:#fff}.card{fill:#1b202a}.track{fill:#2f3644}"
+			 ".plot{fill:#232935}}</style>\n");
+	mv_buf_printf(out, "<rect width=\"%.0f\" height=\"%.0f\" class=\"card\"/>\n", WIDTH, y);
 	mv_buf_add(out, body.data, body.len);
 	mv_buf_text(out, "</svg>\n");
 	mv_buf_free(&body);

@@ -19,6 +19,10 @@ bool cmd_connect(struct cmd *c, const struct mv_session_options *o, int *status)
 	own.once = true;
 	own.timeout_s = c->timeout_s;
 	c->s = mv_session_open(c->target, &own, &c->error);
+	/* A recording is asked about its end, as a kernel is about now. */
+	struct mv_replay_status st;
+	if (c->s && mv_session_replay_status(c->s, &st))
+		mv_session_replay_seek(c->s, st.last_us);
 	if (c->s && mv_session_wait_hello(c->s, c->timeout_s, &c->error) == MV_OK)
 		return true;
 	*status = cmd_fail(&c->error);

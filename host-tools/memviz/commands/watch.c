@@ -101,9 +101,13 @@ static void show_progress(struct cmd *c)
 			     mv_format_size(bytes, size, sizeof size));
 }
 
+/* How long the last answers may take to come, and how often to look. */
+#define SETTLE_S     1.0
+#define SETTLE_TURNS 50
+
 int command_record(struct cmd *c)
 {
-	uint64_t hz, us, records = 0, bytes = 0;
+	uint64_t hz, us, records = 0;
 	int status = MV_OK;
 	char size[24];
 	if (!hz_and_time(c, &hz, &us))
@@ -117,9 +121,15 @@ int command_record(struct cmd *c)
 		return cmd_fail(&c->error);
 	status = run_for(c, us, show_progress);
 	cmd_progress_end();
-	mv_session_recording(c->s, NULL, &bytes, &records);
+	mv_session_record_settle(c->s);
+	for (unsigned i = 0; i < SETTLE_TURNS && !mv_session_record_settled(c->s); i++) {
+		bool never = false;
+		mv_session_wait(c->s, &never, SETTLE_S / SETTLE_TURNS);
+	}
+	mv_session_recording(c->s, NULL, NULL, &records);
 	if (mv_session_record_stop(c->s, &c->error) != MV_OK)
 		return cmd_fail(&c->error);
+	uint64_t bytes = mv_file_bytes(c->argv[0]);
 	if (c->json)
 		printf("{\"file\":%s,\"records\":%" PRIu64 ",\"bytes\":%" PRIu64 "}\n",
 		       json_object_to_json_string(json_object_new_string(c->argv[0])), records,

@@ -59,7 +59,8 @@ static void finish(struct pager *p, const struct mv_error *error)
 			json_object_object_add(p->whole, "moved", json_object_new_boolean(true));
 		if (mv_json_get(p->whole, INSP_F_NEXT))
 			json_object_object_add(p->whole, INSP_F_NEXT, NULL);
-		if (!p->limit && !p->s->o.quiet_model)
+		/* A replay's answers come from the model: they are nothing new to it. */
+		if (!p->limit && !p->s->o.quiet_model && session_live_link(p->s))
 			mv_model_apply_result(p->s->model, p->method, p->params, p->whole,
 					      mv_wall_us(), NULL);
 	}

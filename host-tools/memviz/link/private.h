@@ -102,6 +102,9 @@ struct mv_session {
 	void *notify_user;
 
 	struct mv_recorder *recorder;
+	size_t extras_left; /* answers that are on their way, of this round */
+	size_t extras_round;
+	uint64_t extras_us, extras_took_us;
 	char recorder_file[256];
 
 	struct replay *replay;
@@ -142,6 +145,9 @@ void sync_gap(struct mv_session *s);
 uint64_t sync_timers(struct mv_session *s, uint64_t now);
 void sync_update_state(struct mv_session *s);
 void sync_watch_changed(struct mv_session *s);
+
+/* recorded.c: a round of what a recording holds beside the watches */
+void recorded_ask(struct mv_session *s);
 
 /* replay.c */
 bool replay_open(struct mv_session *s, struct mv_error *e);

@@ -147,8 +147,16 @@ bool mv_recorder_wants_keyframe(const struct mv_recorder *r, uint64_t time_us)
 	return time_us >= k->time_us + MV_KEYFRAME_US || r->offset >= k->offset + MV_KEYFRAME_BYTES;
 }
 
+/* A record is written after the answer that it carried, with the time at which it came: the file's
+ * time does not go back for that. */
+static uint64_t not_before(const struct mv_recorder *r, uint64_t time_us)
+{
+	return time_us > r->time_us ? time_us : r->time_us;
+}
+
 void mv_recorder_keyframe(struct mv_recorder *r, struct json_object *state, uint64_t time_us)
 {
+	time_us = not_before(r, time_us);
 	if (r->xz)
 		code(r, NULL, 0, LZMA_FULL_FLUSH);
 	mv_grow(&r->keyframes, &r->keyframe_capacity, r->keyframe_count + 1, sizeof *r->keyframes);
@@ -173,6 +181,7 @@ static void flush_now_and_then(struct mv_recorder *r, uint64_t time_us)
 
 void mv_recorder_record(struct mv_recorder *r, const char *json, size_t len, uint64_t time_us)
 {
+	time_us = not_before(r, time_us);
 	if (time_us / 1000 != r->time_us / 1000) {
 		struct json_object *o = own("time");
 		mv_json_add_u64(o, "t_us", time_us);
@@ -186,12 +195,15 @@ void mv_recorder_record(struct mv_recorder *r, const char *json, size_t len, uin
 	flush_now_and_then(r, time_us);
 }
 
-void mv_recorder_answer(struct mv_recorder *r, const char *method, struct json_object *result,
-			uint64_t time_us)
+void mv_recorder_answer(struct mv_recorder *r, const char *method, struct json_object *params,
+			struct json_object *result, uint64_t time_us)
 {
 	struct json_object *o = own("answer");
+	time_us = not_before(r, time_us);
 	mv_json_add_u64(o, "t_us", time_us);
 	mv_json_add_str(o, "method", method);
+	if (params)
+		json_object_object_add(o, "params", json_object_get(params));
 	json_object_object_add(o, "result", json_object_get(result));
 	emit_own(r, o);
 	r->time_us = time_us;

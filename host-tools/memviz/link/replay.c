@@ -56,9 +56,12 @@ static void apply_held(struct mv_session *s)
 	} else if (r->held.kind == MV_ENTRY_ANSWER) {
 		const char *method = mv_json_str(o, INSP_F_METHOD);
 		struct json_object *result = mv_json_obj(o, INSP_F_RESULT);
-		if (method && result)
-			mv_model_apply_result(s->model, method, NULL, result, r->held.time_us,
+		struct json_object *given = mv_json_obj(o, INSP_F_PARAMS);
+		if (method && result) {
+			mv_model_apply_result(s->model, method, given, result, r->held.time_us,
 					      NULL);
+			mv_model_keep_answer(s->model, method, given, result, r->held.time_us);
+		}
 	} else {
 		struct json_object *params = mv_json_obj(o, INSP_F_PARAMS);
 		const char *method = mv_json_str(o, INSP_F_METHOD);

@@ -252,6 +252,7 @@ static void record(struct mv_session *s, const struct mv_record *rec, uint64_t n
 		struct json_object *k = mv_model_keyframe(s->model);
 		mv_recorder_keyframe(s->recorder, k, now);
 		json_object_put(k);
+		recorded_ask(s);
 	}
 	mv_recorder_record(s->recorder, rec->json, rec->len, now);
 }
@@ -647,6 +648,9 @@ enum mv_status mv_session_record_start(struct mv_session *s, const char *file, s
 	struct json_object *k = mv_model_keyframe(s->model);
 	mv_recorder_keyframe(s->recorder, k, now);
 	json_object_put(k);
+	s->extras_round = 0;
+	s->extras_took_us = 0;
+	recorded_ask(s);
 	return MV_OK;
 }
 

@@ -276,7 +276,7 @@ void sync_notify(struct mv_session *s, struct json_object *params, uint64_t time
 static void keep_answer(struct mv_session *s, const char *method, struct json_object *result)
 {
 	if (result && s->recorder)
-		mv_recorder_answer(s->recorder, method, result, mv_wall_us());
+		mv_recorder_answer(s->recorder, method, NULL, result, mv_wall_us());
 }
 
 static void spaces_came(void *user, struct json_object *result, const struct mv_error *error)

@@ -87,6 +87,7 @@ static void clear_contents(struct mv_model *m)
 	ring_clear(&p->samples);
 	ring_clear(&p->events);
 	ring_clear(&p->log);
+	kept_clear(p);
 }
 
 void mv_model_free(struct mv_model *m)
@@ -130,6 +131,7 @@ struct mv_model *mv_model_clone(const struct mv_model *m)
 		if (s->map_count)
 			memcpy(s->maps, m->spaces[i].maps, s->map_count * sizeof *s->maps);
 	}
+	kept_copy(p, m->priv);
 	return c;
 }
 

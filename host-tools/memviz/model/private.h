@@ -46,6 +46,14 @@ struct symbol {
 	char name[64];
 };
 
+#define KEPT_MAX (MV_MAX_CACHES + 2)
+
+struct kept {
+	char key[32];
+	struct json_object *result;
+	uint64_t time_us;
+};
+
 struct mv_model_private {
 	struct ring samples, events, log;
 	struct symbol *symbols; /* by site */
@@ -56,6 +64,8 @@ struct mv_model_private {
 	struct span_list frames_stage;
 	struct mv_space *spaces_stage;
 	size_t spaces_stage_count;
+	struct kept kept[KEPT_MAX]; /* of a recording */
+	size_t kept_count;
 };
 
 struct mv_space *space_get(struct mv_space **list, size_t *count, int64_t id, bool create);
@@ -80,5 +90,17 @@ bool model_add_events(struct mv_model *m, struct json_object *data, uint64_t unt
 bool read_spaces(struct mv_model *m, struct json_object *data, struct mv_error *e);
 bool read_hello(struct mv_model *m, struct json_object *data, struct mv_error *e);
 enum mv_applied malformed(struct mv_error *e, const char *what);
+
+/* kept.c: answers from what a recording holds beside the state */
+struct json_object *answer_slabs(const struct mv_model *m, struct json_object *params,
+				 struct mv_error *e);
+struct json_object *answer_object(const struct mv_model *m, struct json_object *params,
+				  struct mv_error *e);
+struct json_object *answer_sites(const struct mv_model *m, struct json_object *params,
+				 struct mv_error *e);
+struct json_object *answer_leaks(const struct mv_model *m, struct json_object *params,
+				 struct mv_error *e);
+void kept_clear(struct mv_model_private *p);
+void kept_copy(struct mv_model_private *to, const struct mv_model_private *from);
 
 #endif

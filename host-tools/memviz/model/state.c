@@ -605,6 +605,10 @@ static const struct {
 	    {INSP_M_TRANSLATE, answer_translate},
 	{INSP_M_RMAP,      answer_rmap	 },
 	    {INSP_M_LOG,	 answer_log	   },
+	{INSP_M_SLABS, answer_slabs},
+	{INSP_M_OBJECT, answer_object},
+	{INSP_M_TRACE_SITES, answer_sites},
+	{INSP_M_TRACE_LEAKS, answer_leaks},
 };
 
 struct json_object *mv_model_answer(const struct mv_model *m, const char *method,

@@ -745,6 +745,69 @@ static void answers_come_from_the_state(void **state)
 	mv_model_free(m);
 }
 
+static void keep(struct mv_model *m, const char *method, const char *params, const char *result)
+{
+	json *p = mv_json_parse(params, strlen(params), NULL);
+	json *r = mv_json_parse(result, strlen(result), NULL);
+	assert_non_null(r);
+	mv_model_keep_answer(m, method, p, r, 1000000);
+	json_object_put(p);
+	json_object_put(r);
+}
+
+static json *asked(struct mv_model *m, const char *method, const char *params)
+{
+	struct mv_error e = {0};
+	json *p = mv_json_parse(params, strlen(params), NULL);
+	json *r = mv_model_answer(m, method, p, &e);
+	json_object_put(p);
+	if (!r)
+		assert_int_equal(e.status, MV_REFUSED);
+	return r;
+}
+
+/* What a recording holds of slabs and sites answers for objects too, with how old it is. */
+static void kept_answers_tell_objects_and_their_owners(void **state)
+{
+	(void)state;
+	struct mv_model *m = mv_model_new(NULL);
+	uint64_t age;
+	assert_null(asked(m, "mm.slabs", "{\"size\":64}"));
+	assert_null(asked(m, "mm.object", "{\"addr\":\"0x1040\"}"));
+	keep(m, "mm.slabs", "{\"size\":64}",
+	     "{\"slabs\":[{\"addr\":\"0x1000\",\"size\":64,\"objects\":8,\"used\":2,"
+	     "\"used_runs\":[[1,1],[7,1],[3],\"x\"]}],\"next\":null}");
+	keep(m, "trace.leaks", "{\"older_than_us\":0}",
+	     "{\"objects\":[{\"addr\":\"0x1040\",\"size\":64,\"site\":\"0x77\","
+	     "\"symbol\":\"who+1\",\"age_us\":500}],\"next\":null}");
+	keep(m, "mm.slabs", "{}", "{\"slabs\":7}"); /* of no class: not kept */
+	m->time_us = 1000250;
+	json *o = asked(m, "mm.object", "{\"addr\":\"0x1055\"}");
+	assert_string_equal(mv_json_str(o, "base"), "0x1040");
+	assert_string_equal(mv_json_str(o, "state"), "used");
+	assert_string_equal(mv_json_str(o, "symbol"), "who+1");
+	assert_true(mv_json_u64(o, "age_us", &age));
+	assert_int_equal(age, 750);
+	json_object_put(o);
+	o = asked(m, "mm.object", "{\"addr\":\"0x1080\"}");
+	assert_string_equal(mv_json_str(o, "state"), "free");
+	assert_null(mv_json_get(o, "site"));
+	json_object_put(o);
+	assert_null(asked(m, "mm.object", "{\"addr\":\"0x1200\"}"));
+	struct mv_model *copy = mv_model_clone(m);
+	mv_model_reset(m);
+	assert_null(asked(m, "mm.slabs", "{\"size\":64}"));
+	o = asked(copy, "trace.leaks", "{\"older_than_us\":751}");
+	assert_int_equal(json_object_array_length(mv_json_array(o, "objects")), 0);
+	json_object_put(o);
+	o = asked(copy, "mm.slabs", "{\"size\":64}");
+	assert_true(mv_json_u64(o, "recorded_us", &age));
+	assert_int_equal(age, 1000000);
+	json_object_put(o);
+	mv_model_free(copy);
+	mv_model_free(m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -760,6 +823,7 @@ int main(void)
 		cmocka_unit_test(history_goes_from_model_to_model),
 		cmocka_unit_test(code_addresses_get_names),
 		cmocka_unit_test(answers_come_from_the_state),
+		cmocka_unit_test(kept_answers_tell_objects_and_their_owners),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
 #include "app.h"
 #include "glyph.h"
 
+#include <memviz/base.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 
 #define MESSAGE_US	5000000
 #define DOUBLE_PRESS_US 400000
+#define RECORD_END_US	1000000
 
 static const struct mv_view_ops *const roots[SCREENS] = {
 	&mv_overview_ops, &mv_map_ops, &mv_slabs_ops, &mv_tables_ops, &mv_sites_ops, &mv_log_ops,
@@ -184,6 +186,29 @@ void mv_app_free(struct mv_app *a)
 	mv_canvas_free(&a->canvas);
 }
 
+/* Ends a recording that was told to, when its last answers are in or took too long. */
+static void end_recording(struct mv_app *a)
+{
+	struct mv_error e = {0};
+	const char *file = "";
+	uint64_t records = 0;
+	char name[256], size[32];
+
+	if (!a->record_ends_us ||
+	    (!mv_session_record_settled(a->session) && a->now_us < a->record_ends_us))
+		return;
+	a->record_ends_us = 0;
+	if (!mv_session_recording(a->session, &file, NULL, &records))
+		return;
+	snprintf(name, sizeof(name), "%s", file);
+	if (mv_session_record_stop(a->session, &e) != MV_OK)
+		mv_app_say(a, ST_BAD, "Recording: %s", e.message);
+	else
+		mv_app_say(a, ST_OK, "Recorded %llu records, %s, in %s",
+			   (unsigned long long)records,
+			   mv_format_size(mv_file_bytes(name), size, sizeof(size)), name);
+}
+
 void mv_app_tick(struct mv_app *a, uint64_t now_us)
 {
 	struct mv_view *v = mv_app_view(a);
@@ -195,6 +220,7 @@ void mv_app_tick(struct mv_app *a, uint64_t now_us)
 	}
 	a->model = a->frozen ? a->frozen : a->live;
 	mv_share_offer(a);
+	end_recording(a);
 	if (a->live->uptime_us != a->uptime_us) {
 		a->uptime_us = a->live->uptime_us;
 		a->uptime_seen_us = now_us;
@@ -245,24 +271,14 @@ static void mark(struct mv_app *a, enum mv_action act)
 
 static void record(struct mv_app *a, enum mv_action act)
 {
-	struct mv_error e = {0};
-	const char *file = "";
-	uint64_t bytes = 0, records = 0;
-	char path[256], size[32];
+	char path[256];
 
 	(void)act;
 	if (!mv_app_can_act(a, true))
 		return;
-	if (mv_session_recording(a->session, &file, &bytes, &records)) {
-		char name[256];
-
-		snprintf(name, sizeof(name), "%s", file);
-		if (mv_session_record_stop(a->session, &e) != MV_OK)
-			mv_app_say(a, ST_BAD, "Recording: %s", e.message);
-		else
-			mv_app_say(a, ST_OK, "Recorded %llu records, %s, in %s",
-				   (unsigned long long)records,
-				   mv_format_size(bytes, size, sizeof(size)), name);
+	if (mv_session_recording(a->session, NULL, NULL, NULL)) {
+		mv_session_record_settle(a->session);
+		a->record_ends_us = a->now_us + RECORD_END_US;
 		return;
 	}
 	time_t now = time(NULL);
@@ -620,6 +636,20 @@ static bool unheard(const struct mv_app *a)
 	       (a->link.state == MV_SESSION_CONNECTING || a->link.state == MV_SESSION_INCOMPATIBLE);
 }
 
+/* A recording holds some things only now and then: how old they are at the time shown. */
+static void draw_recorded(struct mv_app *a, struct mv_rect line, int from)
+{
+	uint64_t told = mv_app_view(a)->recorded_us;
+	char text[48], age[24];
+
+	if (!told || !a->replaying)
+		return;
+	mv_age(a->replay.now_us > told ? a->replay.now_us - told : 0, age, sizeof(age));
+	snprintf(text, sizeof(text), "recorded %s before ", age);
+	if (from + 2 + mv_text_width(text) <= line.cols)
+		mv_text_right(&a->canvas, line.row, line.col, line.cols, ST_DIM, text);
+}
+
 static void draw_trail(struct mv_app *a, struct mv_rect *body)
 {
 	const char *titles[8];
@@ -638,6 +668,7 @@ static void draw_trail(struct mv_app *a, struct mv_rect *body)
 			col = mv_textf(&a->canvas, line.row, col, ST_DIM, " %s ",
 				       mv_glyph_str(GL_CLOSED, a->ascii));
 	}
+	draw_recorded(a, line, col);
 }
 
 void mv_app_draw(struct mv_app *a, int rows, int cols)

@@ -99,6 +99,7 @@ struct mv_view {
 	const struct mv_view_ops *ops;
 	struct mv_app *app;
 	struct mv_view *below; /* what Backspace goes back to */
+	uint64_t recorded_us;  /* of a replay: when what is shown was told; 0: it is the state */
 	char title[96];
 };
 
@@ -191,6 +192,7 @@ struct mv_app {
 	int last_press_row, last_press_col;
 	bool ascii, mouse, mouse_changed;
 	bool share_offered;
+	uint64_t record_ends_us; /* it was told to end, and does so by then; 0: no */
 	bool dirty, redraw_all, quit;
 };
 

@@ -373,6 +373,8 @@ static void draw(struct mv_view *v, struct mv_rect r)
 		mv_note(a, in, "Asking the kernel.");
 	else if (f->rmap_ask.state == ASK_FAILED)
 		mv_note(a, in, "%s", f->rmap_ask.error.message);
+	else if (shows_slabs(f) && f->slabs_ask.state == ASK_FAILED)
+		mv_note(a, in, "%s", f->slabs_ask.error.message);
 	else
 		mv_note(a, in, "None.");
 }

@@ -11,6 +11,8 @@ static const char *const long_names[SCREENS] = {"Overview",    "Memory map", "Sl
 static const char *const short_names[SCREENS] = {"Overview", "Map",   "Slabs",
 						 "Tables",   "Sites", "Log"};
 
+#define SHORT_TABS 55 /* columns of all the short names */
+
 static void add_hot(struct mv_app *a, int row, int from, int to, int key)
 {
 	size_t most = sizeof(a->hot) / sizeof(a->hot[0]);
@@ -76,6 +78,8 @@ static void draw_tabs(struct mv_app *a, struct mv_rect line)
 	for (int i = 0; i < SCREENS; i++)
 		longest += (int)strlen(long_names[i]) + 4;
 	bool full = line.cols >= longest + state_width + 2;
+	/* Where not even short names fit, closed tabs are their numbers. */
+	bool tiny = line.cols < SHORT_TABS;
 	int col = line.col;
 
 	if (full)
@@ -84,7 +88,11 @@ static void draw_tabs(struct mv_app *a, struct mv_rect line)
 		char tab[32];
 		bool open = i == a->current;
 
-		snprintf(tab, sizeof(tab), " %d %s ", i + 1, full ? long_names[i] : short_names[i]);
+		if (tiny && !open)
+			snprintf(tab, sizeof(tab), " %d ", i + 1);
+		else
+			snprintf(tab, sizeof(tab), " %d %s ", i + 1,
+				 full ? long_names[i] : short_names[i]);
 		int from = col;
 
 		col = mv_text(c, line.row, col, open ? ST_TAB : ST_BAR, tab);

@@ -160,10 +160,11 @@ static void draw_head(struct log *l, struct mv_rect line)
 	if (l->table.filter[0])
 		col = mv_textf(&a->canvas, line.row, col, ST_WARN, "  filter: %s", l->table.filter);
 	if (a->model->events_dropped)
-		mv_textf(&a->canvas, line.row, col, ST_WARN, "  %llu events were dropped",
-			 (unsigned long long)a->model->events_dropped);
-	mv_text_right(&a->canvas, line.row, line.col, line.cols - 1, ST_DIM,
-		      l->table.follow ? "following" : "End follows");
+		col = mv_textf(&a->canvas, line.row, col, ST_WARN, "  %llu events were dropped",
+			       (unsigned long long)a->model->events_dropped);
+	if (col + 13 <= line.col + line.cols)
+		mv_text_right(&a->canvas, line.row, line.col, line.cols - 1, ST_DIM,
+			      l->table.follow ? "following" : "End follows");
 }
 
 static void draw(struct mv_view *v, struct mv_rect r)

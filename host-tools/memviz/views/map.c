@@ -11,7 +11,8 @@
 struct map {
 	struct mv_view view;
 	struct mv_grid grid;
-	uint64_t at;	   /* frame under the cursor */
+	uint64_t at;	   /* frame under the cursor, the first of its cell */
+	uint64_t sought;   /* the frame that a search found: closer looks lead to it */
 	uint64_t per_cell; /* 0: as fits */
 	bool hilbert, placed;
 	int cell_cols;	     /* columns of the screen that a cell takes */
@@ -471,6 +472,8 @@ static bool zoom(struct mv_view *v, enum mv_action a)
 		if (p->grid.per_cell * (uint64_t)p->grid.cols < p->grid.frames)
 			p->per_cell = p->grid.per_cell * 2;
 	} else if (p->grid.per_cell > 1) {
+		if (p->sought / p->grid.per_cell == p->at / p->grid.per_cell)
+			p->at = p->sought;
 		p->per_cell = p->grid.per_cell / 2;
 	} else {
 		return false;
@@ -575,7 +578,7 @@ static bool find_kind(struct mv_app *a, struct map *p, const char *words, int by
 
 		if (!strcasecmp(words, mv_kinds[mv_kind_of(run)].name) ||
 		    !strcasecmp(words, zone)) {
-			p->at = run->pa / MV_FRAME_BYTES;
+			p->at = p->sought = run->pa / MV_FRAME_BYTES;
 			return true;
 		}
 	}
@@ -599,7 +602,7 @@ static bool find(struct mv_view *v, const char *words, int by)
 		return false;
 	if (!mv_model_frame_at(m, addr))
 		return false;
-	p->at = addr / MV_FRAME_BYTES;
+	p->at = p->sought = addr / MV_FRAME_BYTES;
 	return true;
 }
 

@@ -13,6 +13,7 @@
 #define SITES_US    1000000  /* between questions while the screen is shown */
 #define OBJECTS_US  30000000 /* a long answer: all that lives, of all sites */
 #define LEAKS_US    5000000
+#define REPLAY_US   250000   /* a recording answers at once */
 #define LEAKS_MOST  2000     /* of the list: a kernel may hold a million objects */
 #define LEAK_AGE_US 10000000 /* older than this counts as perhaps leaked */
 
@@ -115,8 +116,12 @@ static void site_text(void *ctx, size_t i, int col, char *out, size_t size)
 	case S_OLD:
 		/* Of a list that was cut off: at least so many. */
 		mv_format_count(s->old, count, sizeof(count));
-		snprintf(out, size, "%s%s", count,
-			 ((struct sites *)ctx)->old.count >= LEAKS_MOST ? "+" : "");
+		if (((struct sites *)ctx)->old.count < LEAKS_MOST)
+			snprintf(out, size, "%s", count);
+		else if (s->old)
+			snprintf(out, size, "%s+", count);
+		else
+			snprintf(out, size, "?");
 		break;
 	default:
 		mv_format_count((uint64_t)v, out, size);
@@ -218,7 +223,10 @@ static void sites_done(void *ctx, struct mv_ask *ask)
 	if (ask->state != ASK_DONE)
 		return;
 	s->from_events = false;
-	mv_sites_take(&s->list, ask->result, s->listed_us ? now - s->listed_us : 0);
+	/* Rates are of the kernel's time: a replay's answer tells it. */
+	now = (uint64_t)mv_get_int(ask->result, "recorded_us", (int64_t)now);
+	mv_sites_take(&s->list, ask->result,
+		      s->listed_us && now > s->listed_us ? now - s->listed_us : 0);
 	s->listed_us = now;
 }
 
@@ -250,7 +258,7 @@ static void only_old(struct mv_object_list *l)
 	l->count = n;
 }
 
-/* A recording knows no sites, but its events do. */
+/* Where a recording does not tell the sites, its events do. */
 static void from_events(struct sites *s)
 {
 	struct mv_app *a = s->view.app;
@@ -276,16 +284,18 @@ static void tick(struct mv_view *v)
 	struct sites *s = self(v);
 	struct mv_app *a = v->app;
 
-	if (a->replaying)
+	bool told = s->sites_ask.state == ASK_DONE && mv_get_count(s->sites_ask.result, "sites");
+
+	if (a->replaying && !told && s->sites_ask.state != ASK_WAITING)
 		from_events(s);
-	if (a->frozen || a->replaying || !a->session)
+	if (a->frozen || !a->session)
 		return;
-	if (due(&s->sites_ask, a->now_us, SITES_US)) {
+	if (due(&s->sites_ask, a->now_us, a->replaying ? REPLAY_US : SITES_US)) {
 		s->sites_ask.done = sites_done;
 		s->sites_ask.ctx = s;
 		mv_ask_send(&s->sites_ask, a, "trace.sites", NULL, true);
 	}
-	if (due(&s->leaks_ask, a->now_us, LEAKS_US)) {
+	if (due(&s->leaks_ask, a->now_us, a->replaying ? REPLAY_US : LEAKS_US)) {
 		s->leaks_ask.limit = LEAKS_MOST;
 		s->leaks_ask.done = leaks_done;
 		s->leaks_ask.ctx = s;
@@ -299,8 +309,13 @@ static void draw_head(struct sites *s, struct mv_rect line)
 {
 	struct mv_app *a = s->view.app;
 	uint64_t bytes = 0, objects = 0;
-	char b[32], o[32];
+	char b[32], o[32], recorded[48] = "", age[24];
+	uint64_t told = s->view.recorded_us;
 
+	if (told && a->replaying)
+		snprintf(recorded, sizeof(recorded), ", recorded %s before",
+			 mv_age(a->replay.now_us > told ? a->replay.now_us - told : 0, age,
+				sizeof(age)));
 	for (size_t i = 0; i < s->list.count; i++) {
 		bytes += s->list.site[i].live_bytes;
 		objects += s->list.site[i].live_objects;
@@ -311,21 +326,22 @@ static void draw_head(struct sites *s, struct mv_rect line)
 		mv_textf(&a->canvas, line.row, line.col + 1, ST_TEXT,
 			 "%zu%s objects older than 10 s%s: perhaps leaked, perhaps just long-lived",
 			 s->old.count, s->old.count >= LEAKS_MOST ? " or more" : "",
-			 s->from_events ? ", by the events seen" : "");
+			 s->from_events ? ", by the events seen" : recorded);
 	else
 		mv_textf(&a->canvas, line.row, line.col + 1, ST_TEXT,
 			 "%zu call sites hold %s in %s objects%s", s->list.count, b, o,
-			 s->from_events ? ", by the events of this recording" : "");
+			 s->from_events ? ", by the events of this recording" : recorded);
 }
 
 static void draw_nothing(struct sites *s, struct mv_rect r)
 {
 	struct mv_app *a = s->view.app;
 
-	if (s->sites_ask.state == ASK_FAILED)
+	if (s->sites_ask.state == ASK_FAILED && a->replaying)
+		mv_note(a, r, "Up to here neither an answer nor an event of this recording says "
+			      "who allocated.");
+	else if (s->sites_ask.state == ASK_FAILED)
 		mv_note(a, r, "%s", s->sites_ask.error.message);
-	else if (a->replaying)
-		mv_note(a, r, "No event up to here says who allocated.");
 	else if (s->leaks || s->sites_ask.state == ASK_DONE)
 		mv_note(a, r, "None. Attribution counts from the moment it is on; t switches it.");
 	else
@@ -487,15 +503,14 @@ static void site_tick(struct mv_view *v)
 	struct site *s = site_self(v);
 	struct mv_app *a = v->app;
 
-	if (a->replaying) {
+	if (a->replaying && s->ask.state == ASK_FAILED) {
 		struct mv_site_list sites = {0};
 
 		mv_sites_from_events(&sites, &s->list, a->live, mv_shown_events(a));
 		mv_sites_clear(&sites);
 		only_site(&s->list, s->addr);
-		return;
 	}
-	if (a->frozen || !due(&s->ask, a->now_us, OBJECTS_US))
+	if (a->frozen || !due(&s->ask, a->now_us, a->replaying ? REPLAY_US : OBJECTS_US))
 		return;
 	s->ask.done = site_objects_done;
 	s->ask.ctx = s;

@@ -11,6 +11,7 @@
 #define COLUMNS_MAX   16
 #define GAP	      2
 #define FLEXIBLE_MORE 26
+#define LEAST	      8
 #define CELL_BYTES    256
 
 void mv_table_init(struct mv_table *t, const struct mv_column *columns, int count, int sort,
@@ -132,6 +133,21 @@ void mv_table_update(struct mv_table *t, const struct mv_rows *rows)
 	memcpy(t->built_filter, t->filter, sizeof(t->built_filter));
 }
 
+/* A flexible column gives way before another is dropped, as long as it still says something. */
+static bool squeeze(const struct mv_table *t, int *need, int cols, int *widths)
+{
+	for (int i = 0; i < t->column_count; i++) {
+		int left = widths[i] - (*need - cols);
+
+		if (!widths[i] || !t->columns[i].flexible || left < LEAST)
+			continue;
+		widths[i] = left;
+		*need = cols;
+		return true;
+	}
+	return false;
+}
+
 void mv_table_widths(const struct mv_table *t, int cols, int *widths)
 {
 	int need = 0, flexible = 0;
@@ -147,6 +163,10 @@ void mv_table_widths(const struct mv_table *t, int cols, int *widths)
 			if (widths[i] && t->columns[i].priority > 0 &&
 			    (drop < 0 || t->columns[i].priority >= t->columns[drop].priority))
 				drop = i;
+		if (drop < 0 && squeeze(t, &need, cols, widths))
+			break;
+		for (int i = t->column_count - 1; i > 0 && drop < 0; i--)
+			drop = widths[i] ? i : drop;
 		if (drop < 0)
 			break;
 		need -= widths[drop] + GAP;

@@ -20,6 +20,8 @@ char *mv_strdup(const char *text);
 /* Grows `*array` (element `size` bytes) so that `want` elements fit. */
 void mv_grow(void *array, size_t *capacity, size_t want, size_t size);
 
+/* Size of a file; 0 when there is none. */
+uint64_t mv_file_bytes(const char *path);
 /* Copies at most size - 1 bytes, always terminates. True: nothing was cut. */
 bool mv_copy(char *out, size_t size, const char *text);
 

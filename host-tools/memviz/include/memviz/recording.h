@@ -5,8 +5,9 @@
  *	{"memviz":"keyframe","t_us":N,"state":{..}}	state at that time (mv_model_keyframe)
  *	{"memviz":"time","t_us":N}			host time of the records after it
  *	{"jsonrpc":"2.0","method":"watch",..}		the kernel's records as they came
- *	{"memviz":"answer","t_us":N,"method":"mm.spaces","result":{..}}
- *		what a reading method told about the state that no watch tells
+ *	{"memviz":"answer","t_us":N,"method":"mm.slabs","params":{..},"result":{..}}
+ *		what a reading method told that no watch tells: mm.spaces, mm.slabs of each class,
+ *		trace.sites, trace.leaks
  *	...
  *	{"memviz":"index","t_us":N,"records":N,"keyframes":[[t_us,offset],..]}
  *
@@ -40,9 +41,9 @@ struct mv_recorder *mv_recorder_open(const char *path, const char *target,
 bool mv_recorder_wants_keyframe(const struct mv_recorder *r, uint64_t time_us);
 void mv_recorder_keyframe(struct mv_recorder *r, struct json_object *state, uint64_t time_us);
 void mv_recorder_record(struct mv_recorder *r, const char *json, size_t len, uint64_t time_us);
-/* An answer that changed the state. */
-void mv_recorder_answer(struct mv_recorder *r, const char *method, struct json_object *result,
-			uint64_t time_us);
+/* An answer that changed the state or adds to it. `params` may be NULL. */
+void mv_recorder_answer(struct mv_recorder *r, const char *method, struct json_object *params,
+			struct json_object *result, uint64_t time_us);
 uint64_t mv_recorder_bytes(const struct mv_recorder *r); /* in the file, about */
 uint64_t mv_recorder_records(const struct mv_recorder *r);
 /* Writes the index, closes and frees. MV_USAGE with `e` when anything since the

@@ -178,6 +178,11 @@ void mv_session_on_notify(struct mv_session *s, mv_notify_fn fn, void *user);
 /* ---- recording what this session hears (key `r`) ---- */
 
 enum mv_status mv_session_record_start(struct mv_session *s, const char *file, struct mv_error *e);
+/* Before the end: asks for what is asked for, not watched (spaces, slabs, sites), so that the
+ * recording ends as the kernel stands; a second is enough for most lines. settled: it is here, or
+ * nothing is recorded, or the link is down. */
+void mv_session_record_settle(struct mv_session *s);
+bool mv_session_record_settled(const struct mv_session *s);
 enum mv_status mv_session_record_stop(struct mv_session *s, struct mv_error *e);
 bool mv_session_recording(const struct mv_session *s, const char **file, uint64_t *bytes,
 			  uint64_t *records);
