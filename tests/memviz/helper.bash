@@ -34,7 +34,7 @@ start() {
 }
 
 wait_for() {
-	for _ in $(seq 200); do
+	for _ in $(seq 1500); do
 		! "$@" || return 0
 		sleep 0.02
 	done

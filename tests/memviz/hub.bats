@@ -34,15 +34,26 @@ $(field .total stat)" ]
 @test "twenty clients see a change" {
 	kernel
 	hub
+	clients=
 	for i in $(seq 20); do
-		timeout 20 "$MEMVIZ" watch events --for 3 >"$DIR/client.$i" 3>&- &
+		"$MEMVIZ" watch events >"$DIR/client.$i" 3>&- &
+		clients="$clients $!"
 	done
-	sleep 1.5
+	PIDS="$PIDS $clients"
+	for i in $(seq 20); do
+		wait_for test -s "$DIR/client.$i"
+	done
 	addr=$(field .addr kmalloc 4000)
-	sleep 2.5
 	for i in $(seq 20); do
-		grep -q "\"kmalloc\",\"$addr\"" "$DIR/client.$i" || { echo "client $i saw nothing"; false; }
+		wait_for grep -q "\"kmalloc\",\"$addr\"" "$DIR/client.$i" ||
+			{ echo "client $i saw nothing"; false; }
 	done
+	# shellcheck disable=SC2086  # a list of numbers
+	kill $clients
+	wait_for no_watches
+}
+
+no_watches() {
 	[ "$(memviz call hub.status | jq '[.clients[].watches] | add')" -eq 0 ]
 }
 
