@@ -36,7 +36,7 @@ siege() {
 	command -v socat >/dev/null || skip "socat is not installed (scripts/deps test)"
 	boot inspect-hand 256M 'directmap=128M workload=none'
 	for link in inspect-uart.sock inspect-virtio.sock; do
-		answer=$( (echo '{"jsonrpc":"2.0","id":1,"method":"mm.stat"}' && sleep 0.5) |
+		answer=$( (echo '{"jsonrpc":"2.0","id":1,"method":"mm.stat"}' && sleep 2) |
 			timeout 5 socat - "UNIX-CONNECT:$dir/$link" | tr -d '\036' | jq -c '.result | keys - ["gen"]')
 		[ "$answer" = '["available","cache_free","cache_used","free","shared","total","used"]' ]
 	done
