@@ -82,12 +82,11 @@ static struct tsc_round pit_round(void)
 static struct tsc_round pm_timer_round(void)
 {
 	uint16_t port = machine_timer_port();
-	uint64_t before = rdtsc(), started, last, now;
+	uint64_t before = rdtsc(), started, now;
 	uint32_t first = inl(port), ticks = 0;
 
-	started = last = now = rdtsc();
+	started = now = rdtsc();
 	while (ticks < PM_ROUND_TICKS) {
-		last = now;
 		now = rdtsc();
 		if (now - started > GIVE_UP)
 			return (struct tsc_round){0};

@@ -156,13 +156,14 @@ static int measure_rtt(struct line *line, const char *name)
 	return 0;
 }
 
-static int measure_pipeline(struct line *line)
+static int measure_pipeline(struct line *line, const char *none)
 {
 	enum { WINDOW = 64, TOTAL = 40000 };
 	char request[96];
 	int sent = 0, answered = 0;
 	double start = now_s();
 
+	(void)none;
 	while (answered < TOTAL) {
 		while (sent < TOTAL && sent - answered < WINDOW) {
 			int len = snprintf(
@@ -274,11 +275,12 @@ static int measure_dump(struct line *line, const char *qmp_path)
 
 // ---- watching ----
 
-static int measure_delta(struct line *line)
+static int measure_delta(struct line *line, const char *none)
 {
 	uint64_t bytes = 0;
 	const char *record;
 
+	(void)none;
 	call(line, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"watch.start\",\"params\":"
 		   "{\"topics\":[\"stat\"],\"hz\":60}}\n");
 	while (line_next(line, 500))
@@ -300,8 +302,9 @@ static double watch_rate(struct line *line)
 				  "\"params\":{\"topics\":[\"mappings\"],\"hz\":60}}\n";
 	double start = now_s();
 	uint64_t before = line->received_bytes;
-	const char *record = call(line, ask);
+	const char *record;
 
+	call(line, ask);
 	do {
 		record = line_next(line, TIMEOUT_MS);
 		if (!record)
@@ -450,40 +453,38 @@ static int measure_cost(struct line *line, const char *control_path)
 	return 0;
 }
 
-static int sink(const struct line *line)
+static int sink(struct line *line, const char *none)
 {
+	(void)none;
 	while (read(line->fd, line->buffer, BUFFER_BYTES) > 0)
 		;
 	return 0;
 }
 
+static const struct {
+	const char *name;
+	int (*measure)(struct line *line, const char *more);
+} modes[] = {
+	{"rtt",	measure_rtt	   },
+	  {"pipeline", measure_pipeline},
+	  {"dump",	   measure_dump    },
+	{"delta",	  measure_delta   },
+	  {"rate",	   measure_rate    },
+	  {"cost",	   measure_cost    },
+	{"sink",	 sink	     },
+};
+
 int main(int argc, char **argv)
 {
 	struct line line;
-	const char *what = argc > 1 ? argv[1] : "", *more = argc > 3 ? argv[3] : "-";
 
-	if (argc < 3) {
-		fprintf(stderr, "usage: inspect-client rtt|pipeline|dump|delta|rate|cost|sink "
-				"SOCKET [...]\n");
-		return 2;
+	for (size_t i = 0; argc > 2 && i < sizeof(modes) / sizeof(*modes); i++) {
+		if (strcmp(argv[1], modes[i].name))
+			continue;
+		line_open(&line, argv[2]);
+		return modes[i].measure(&line, argc > 3 ? argv[3] : "-");
 	}
-	line_open(&line, argv[2]);
-	if (!strcmp(what, "rtt"))
-		return measure_rtt(&line, more);
-	if (!strcmp(what, "pipeline"))
-		return measure_pipeline(&line);
-	if (!strcmp(what, "dump"))
-		return measure_dump(&line, more);
-	if (!strcmp(what, "delta"))
-		return measure_delta(&line);
-	if (!strcmp(what, "rate"))
-		return measure_rate(&line, more);
-	if (!strcmp(what, "cost"))
-		return measure_cost(&line, more);
-	if (!strcmp(what, "sink"))
-		return sink(&line);
 	fprintf(stderr,
-		"inspect-client: '%s' is none of rtt, pipeline, dump, delta, rate, cost, sink\n",
-		what);
+		"usage: inspect-client rtt|pipeline|dump|delta|rate|cost|sink SOCKET [...]\n");
 	return 2;
 }
