@@ -265,7 +265,7 @@ static void account_missed(uint32_t listened)
 		int64_t missed = (int64_t)(mm_event_count((enum mm_event_type)op) - seen);
 
 		if (missed > 0) {
-			__atomic_fetch_add(&accounted[op], missed, __ATOMIC_RELAXED);
+			__atomic_fetch_add(&accounted[op], (uint64_t)missed, __ATOMIC_RELAXED);
 			if (listened >> op & 1)
 				insp_event_missed(&inspector.insp, (enum insp_event_op)op,
 						  (uint64_t)missed);
@@ -276,19 +276,19 @@ static void account_missed(uint32_t listened)
 /* The hook of mm/: both name the same operations in the same order, so their masks are one. */
 static void on_event(const struct mm_event *event, void *context)
 {
+	bool failed = event->type == MM_EVENT_FAILURE;
 	struct insp_event told = {.t_us = event->time_us,
-				  .addr = event->address,
+				  .addr = failed ? 0 : event->address,
 				  .size = event->size,
 				  .site = event->site,
-				  .op = (enum insp_event_op)event->type};
+				  .op = (enum insp_event_op)event->type,
+				  .arg = failed ? (uint32_t)event->failed : 0};
 
 	(void)context;
 	if (event->type == MM_EVENT_ALLOC_PAGES || event->type == MM_EVENT_FREE_PAGES)
 		told.arg = event_zone(event);
 	else if (event->type == MM_EVENT_MAP || event->type == MM_EVENT_UNMAP)
 		told.arg = event_space(event);
-	else if (event->type == MM_EVENT_FAILURE)
-		told.arg = (uint32_t)event->failed, told.addr = 0;
 	if (told.op < MANY_KINDS)
 		__atomic_fetch_add(&accounted[told.op], 1, __ATOMIC_RELAXED);
 	if (!insp_event(&inspector.insp, &told) && told.op < MANY_KINDS)

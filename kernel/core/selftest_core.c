@@ -10,6 +10,7 @@
 #include <kernel/selftest.h>
 #include <kernel/thread.h>
 #include <kernel/time.h>
+#include <kernel/tsc.h>
 #include <kernel/uart.h>
 
 /* ---- the start --------------------------------------------------------------------------------
@@ -240,6 +241,49 @@ SELFTEST(time_never_runs_backwards, "time.monotonic")
 		last_ns = now_ns;
 	}
 	ST_EXPECT(time_tsc_hz() > 1000000, "%llu Hz", (unsigned long long)time_tsc_hz());
+}
+
+/* What measurements told, one after the other; the last one again and again. */
+static const struct tsc_round *told_rounds;
+
+static struct tsc_round next_round(void)
+{
+	const struct tsc_round *round = told_rounds;
+
+	told_rounds += round->counted != 0;
+	return *round;
+}
+
+static uint64_t measured(const struct tsc_round *rounds)
+{
+	struct tsc_round best;
+
+	told_rounds = rounds;
+	return tsc_best_round(next_round, &best);
+}
+
+SELFTEST(time_rounds, "time.rounds")
+{
+	/* The CPU was away at one end, at the other, for all of it; then it was not. */
+	static const struct tsc_round disturbed[] = {
+		{7, 100,	 2000},
+		{7, 1900, 2600},
+		 {7, 0,	5000},
+		       {7, 1990, 2000},
+		{7, 1000, 1001}
+	       };
+	static const struct tsc_round never_quiet[] = {
+		{7, 100,	 2000},
+		{7, 1900, 2100},
+		 {0, 1,	900 }
+	    };
+	static const struct tsc_round dead[] = {
+		{0, 0, 0}
+	 };
+
+	ST_EXPECT(measured(disturbed) == 1995, "the good round was not taken");
+	ST_EXPECT(measured(never_quiet) == 2000, "not the best of bad ones");
+	ST_EXPECT(measured(dead) == 0, "a counter that does not count");
 }
 
 SELFTEST(time_delays, "time.delay")

@@ -10,12 +10,17 @@
 #define FRAME_BYTES 0x200000ull
 #define USER_END    0x0000800000000000ull
 
-static int fail_owner(struct insp_call *call, const char *what, uint64_t which)
+static int fail_owner(struct insp_call *call, enum insp_owned kind, uint64_t which)
 {
+	static const char *const what[] = {"object 0x", "frame 0x", "space "};
+	char number[24];
+	size_t len = kind == INSP_OWNED_SPACE ? insp_decimal(number, which)
+					      : insp_hex(number, which);
+
 	return insp_fail(call, INSP_E_ACCESS,
-			 "%s: %s 0x%lx was not allocated through this protocol, which access level "
+			 "%s: %s%.*s was not allocated through this protocol, which access level "
 			 "alloc requires",
-			 call->method->name, what, which);
+			 call->method->name, what[kind], (int)len, number);
 }
 
 static int fail_full(struct insp_call *call)
@@ -78,7 +83,7 @@ int insp_do_kfree(struct insp_call *call)
 
 	if (call->access < INSP_ACCESS_FULL &&
 	    !insp_owned_has(call->insp, INSP_OWNED_OBJECT, act.addr))
-		return fail_owner(call, "object", act.addr);
+		return fail_owner(call, INSP_OWNED_OBJECT, act.addr);
 	enum insp_status status = insp_port_act(&act);
 	if (status != INSP_OK)
 		return insp_fail_act(call, status, &act);
@@ -128,7 +133,7 @@ int insp_do_free_pages(struct insp_call *call)
 				 "parameter num is wrong: the run passes the last address");
 	for (uint32_t i = 0; i < act.num && call->access < INSP_ACCESS_FULL; i++)
 		if (!insp_owned_has(call->insp, INSP_OWNED_FRAME, act.pa + i * FRAME_BYTES))
-			return fail_owner(call, "frame", act.pa + i * FRAME_BYTES);
+			return fail_owner(call, INSP_OWNED_FRAME, act.pa + i * FRAME_BYTES);
 	enum insp_status status = insp_port_act(&act);
 	if (status != INSP_OK)
 		return insp_fail_act(call, status, &act);
@@ -239,7 +244,7 @@ int insp_do_space_destroy(struct insp_call *call)
 
 	if (call->access < INSP_ACCESS_FULL &&
 	    !insp_owned_has(call->insp, INSP_OWNED_SPACE, act.space))
-		return fail_owner(call, "space", act.space);
+		return fail_owner(call, INSP_OWNED_SPACE, act.space);
 	enum insp_status status = insp_port_act(&act);
 	if (status != INSP_OK)
 		return insp_fail_act(call, status, &act);

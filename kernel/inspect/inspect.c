@@ -14,8 +14,8 @@
  *     watch keeps the picture that its client has (or hashes of it), and sends the difference
  *     between that and the state of the moment in which the line has room. A slow line therefore
  *     sees fewer and coarser steps, never old ones (watch.c). Only events and log lines are things
- *     of their own; they lie in rings, and what a reader did not get is counted (ring.c). What
- * would not be read in time is not even recorded (events.c).
+ *     of their own; they lie in rings, and what a reader did not get is counted (ring.c). Events
+ *     that nobody would read in time are not even recorded (events.c).
  *  5. All that is written, checked and documented comes from one table (methods.c): a member cannot
  *     be in the answer and not in the schema.
  *  6. Who may do what is decided before anything is done: the access level, then whether the thing

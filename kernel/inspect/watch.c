@@ -1058,10 +1058,11 @@ static uint32_t wanted_by_all(const struct insp *insp)
 enum insp_status insp_listen_update(struct insp *insp)
 {
 	uint32_t want = wanted_by_all(insp);
-	bool again = want & INSP_EVENTS_MANY && insp_events_grant(insp);
 
-	if (want == insp->listen && !again)
+	if (want == insp->listen && !(want & INSP_EVENTS_MANY))
 		return INSP_OK;
+	/* What was left out before a watch began is told now, and not to it. */
+	insp_events_grant(insp);
 	insp->listen = want;
 	return listen(insp);
 }

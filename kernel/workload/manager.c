@@ -7,6 +7,7 @@
 #include <kernel/thread.h>
 #include <kernel/time.h>
 #include <kernel/workload.h>
+#include <mm/slab.h>
 
 enum { WORKLOADS_MAX = 8 };
 
@@ -132,6 +133,8 @@ bool workload_stop(const char *name, char reason[WORKLOAD_REASON_MAX])
 	__atomic_store_n(&instance->stop, true, __ATOMIC_RELAXED);
 	wake_all(&instance->nap);
 	thread_join(instance->thread);
+	/* Also what the allocator keeps idle for its next call. */
+	mm_trim();
 	instance->thread = NULL;
 	mutex_unlock(&lock);
 	return true;

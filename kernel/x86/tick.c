@@ -29,19 +29,29 @@ static void fired(void *context)
 	tick.fire();
 }
 
+static struct tsc_round lapic_timer_round(void)
+{
+	struct tsc_round round;
+	uint64_t before = rdtsc(), started;
+
+	lapic_write(LAPIC_TIMER_INITIAL, UINT32_MAX);
+	started = rdtsc();
+	tsc_delay_us(CALIBRATE_US);
+	round.least = rdtsc() - started;
+	round.counted = UINT32_MAX - lapic_read(LAPIC_TIMER_CURRENT);
+	round.most = rdtsc() - before;
+	return round;
+}
+
 static uint64_t measure_lapic_timer(void)
 {
-	uint64_t start, elapsed;
-	uint32_t counted;
+	struct tsc_round round;
+	uint64_t ticks;
 
 	lapic_write(LAPIC_LVT_TIMER, LVT_MASKED | VECTOR_TIMER);
-	lapic_write(LAPIC_TIMER_INITIAL, UINT32_MAX);
-	start = rdtsc();
-	tsc_delay_us(CALIBRATE_US);
-	counted = UINT32_MAX - lapic_read(LAPIC_TIMER_CURRENT);
-	elapsed = rdtsc() - start;
+	ticks = tsc_best_round(lapic_timer_round, &round);
 	lapic_write(LAPIC_TIMER_INITIAL, 0);
-	return (uint64_t)counted * tsc_hz() / (elapsed ? elapsed : 1);
+	return round.counted * tsc_hz() / (ticks ? ticks : 1);
 }
 
 static bool lapic_timer_init(void)

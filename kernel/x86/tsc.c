@@ -15,7 +15,9 @@
 #define HZ_MIN	   UINT64_C(10000000)
 #define HZ_MAX	   UINT64_C(20000000000)
 #define HZ_ASSUMED UINT64_C(1000000000)
-#define ROUNDS	   3
+/* Rounds that are tried until one is known within 1/GOOD_PART of its length. */
+#define ROUNDS	  25
+#define GOOD_PART 100
 /* Of one round: 2 ms, long against the time that one port access takes. */
 #define ROUND_TICKS    2386u
 #define PM_TIMER_HZ    3579545u
@@ -60,54 +62,59 @@ static uint64_t hz_from_hypervisor(void)
 	return (uint64_t)cpuid(0x40000010, 0).eax * 1000;
 }
 
-/* TSC ticks in one countdown of the 8254; 0 when it does not count. */
-static uint64_t pit_round(void)
+/* One countdown of the 8254. */
+static struct tsc_round pit_round(void)
 {
-	uint64_t start, now;
+	uint64_t before = rdtsc(), started, last, now;
 
 	pit_start_countdown(ROUND_TICKS);
-	if (pit_countdown_done())
-		return 0;
-	start = rdtsc();
-	do {
+	started = last = now = rdtsc();
+	while (!pit_countdown_done()) {
+		last = now;
 		now = rdtsc();
-		if (now - start > GIVE_UP)
-			return 0;
-	} while (!pit_countdown_done());
-	return now - start;
+		if (now - started > GIVE_UP)
+			return (struct tsc_round){0};
+	}
+	return (struct tsc_round){ROUND_TICKS, last - started, rdtsc() - before};
 }
 
-/* TSC ticks in as many ticks of the PM timer; 0 when it does not count. */
-static uint64_t pm_timer_round(void)
+/* So many ticks of the PM timer. */
+static struct tsc_round pm_timer_round(void)
 {
 	uint16_t port = machine_timer_port();
-	uint32_t first = inl(port);
-	uint64_t start = rdtsc(), now;
+	uint64_t before = rdtsc(), started, now;
+	uint32_t first = inl(port), ticks = 0;
 
-	do {
+	started = now = rdtsc();
+	while (ticks < PM_ROUND_TICKS) {
 		now = rdtsc();
-		if (now - start > GIVE_UP)
-			return 0;
-	} while (((inl(port) - first) & PM_TIMER_MASK) < PM_ROUND_TICKS);
-	return now - start;
+		if (now - started > GIVE_UP)
+			return (struct tsc_round){0};
+		ticks = (inl(port) - first) & PM_TIMER_MASK;
+	}
+	return (struct tsc_round){ticks, now - started, rdtsc() - before};
 }
 
-/* The middle one of three rounds: a round may be stretched by whatever steals time from us. */
-static uint64_t middle_round(uint64_t (*measure_round)(void))
+/* Whether what is unknown of a round's length is a small part of it. */
+static bool within(const struct tsc_round *round, uint64_t part)
 {
-	uint64_t round[ROUNDS];
+	return round->least > 0 && (round->most - round->least) * part <= round->least;
+}
 
-	for (unsigned i = 0; i < ROUNDS; i++)
-		round[i] = measure_round();
-	for (unsigned i = 0; i < 2; i++)
-		for (unsigned j = i + 1; j < ROUNDS; j++)
-			if (round[j] < round[i]) {
-				uint64_t swap = round[i];
+uint64_t tsc_best_round(struct tsc_round (*measure)(void), struct tsc_round *best)
+{
+	*best = (struct tsc_round){0};
+	for (unsigned i = 0; i < ROUNDS && !within(best, GOOD_PART); i++) {
+		struct tsc_round round = measure();
+		bool first = best->least == 0;
 
-				round[i] = round[j];
-				round[j] = swap;
-			}
-	return round[1];
+		if (round.most == 0)
+			break;
+		if (round.least > 0 &&
+		    (first || round.most - round.least < best->most - best->least))
+			*best = round;
+	}
+	return best->least + (best->most - best->least) / 2;
 }
 
 /* Whether two rates differ by at most 1/20. */
@@ -156,11 +163,13 @@ static void set_scale(void)
 
 void tsc_refine(void)
 {
-	uint64_t hz;
+	struct tsc_round round;
+	uint64_t hz, ticks;
 
 	if (!tsc.assumed || machine_timer_port() == 0)
 		return;
-	hz = middle_round(pm_timer_round) * PM_TIMER_HZ / PM_ROUND_TICKS;
+	ticks = tsc_best_round(pm_timer_round, &round);
+	hz = ticks == 0 ? 0 : ticks * PM_TIMER_HZ / round.counted;
 	if (!sane(hz))
 		return;
 	tsc.base_ns = clock_ns();
@@ -174,7 +183,9 @@ void tsc_refine(void)
 
 void tsc_init(void)
 {
-	choose(middle_round(pit_round) * PIT_HZ / ROUND_TICKS);
+	struct tsc_round round;
+
+	choose(tsc_best_round(pit_round, &round) * PIT_HZ / ROUND_TICKS);
 	set_scale();
 	pr_info("clock: TSC at %llu kHz (%s)%s", (unsigned long long)tsc.hz / 1000, tsc.source,
 		cpu_features.tsc_invariant ? "" : ", not said to be invariant");

@@ -6,7 +6,8 @@
 //	inspect-client dump SOCKET QMP        33,280 leaves in runs of 8 pages; QEMU's `info tlb`
 //	inspect-client hostile SOCKET         those leaves, for others to measure with
 //	inspect-client delta SOCKET           bytes of watch records for one kmalloc
-//	inspect-client rate SOCKET BARE_KB_S  bytes per second of pages that are asked for ahead
+//	inspect-client rate SOCKET BARE_KB_S  bytes per second of what a watch sends unasked, and of
+//	                                      pages that are asked for ahead
 //	inspect-client cost SOCKET SOCKET     what churn loses to a watch of all topics at 10 Hz: at
 //	                                      its default rate; as fast as it can, without and with
 //	                                      the topic events; once the watch has ended; the most
@@ -73,28 +74,48 @@ static void line_send(struct line *line, const char *text, size_t len)
 	}
 }
 
+// Takes what is there, waiting for it; false when nothing came within the milliseconds given.
+// QEMU's UART sends each byte by a call of its own, and a socket holds some hundred of these:
+// whoever reads slowly slows the line.
+static bool line_read(struct line *line, int timeout_ms)
+{
+	char *to = line->buffer + line->used;
+	size_t room = BUFFER_BYTES - line->used;
+	ssize_t got = recv(line->fd, to, room, MSG_DONTWAIT);
+
+	if (got < 0 && errno == EAGAIN) {
+		struct pollfd poll_fd = {.fd = line->fd, .events = POLLIN};
+
+		if (poll(&poll_fd, 1, timeout_ms) <= 0)
+			return false;
+		got = recv(line->fd, to, room, 0);
+	}
+	if (got <= 0)
+		die("the kernel closed the line");
+	line->used += (size_t)got;
+	line->received_bytes += (uint64_t)got;
+	return true;
+}
+
 // The next whole record, terminated; NULL when nothing came within the milliseconds given.
 static const char *line_next(struct line *line, int timeout_ms)
 {
+	size_t searched = 0;
+
 	memmove(line->buffer, line->buffer + line->taken, line->used - line->taken);
 	line->used -= line->taken;
 	line->taken = 0;
 	for (;;) {
-		char *end = memchr(line->buffer, '\n', line->used);
-		struct pollfd poll_fd = {.fd = line->fd, .events = POLLIN};
+		char *end = memchr(line->buffer + searched, '\n', line->used - searched);
 
 		if (end) {
 			*end = 0;
 			line->taken = (size_t)(end - line->buffer) + 1;
 			return line->buffer;
 		}
-		if (poll(&poll_fd, 1, timeout_ms) <= 0)
+		searched = line->used;
+		if (!line_read(line, timeout_ms))
 			return NULL;
-		ssize_t got = read(line->fd, line->buffer + line->used, BUFFER_BYTES - line->used);
-		if (got <= 0)
-			die("the kernel closed the line");
-		line->used += (size_t)got;
-		line->received_bytes += (uint64_t)got;
 	}
 }
 
@@ -136,13 +157,14 @@ static int measure_rtt(struct line *line, const char *name)
 	return 0;
 }
 
-static int measure_pipeline(struct line *line)
+static int measure_pipeline(struct line *line, const char *none)
 {
 	enum { WINDOW = 64, TOTAL = 40000 };
 	char request[96];
 	int sent = 0, answered = 0;
 	double start = now_s();
 
+	(void)none;
 	while (answered < TOTAL) {
 		while (sent < TOTAL && sent - answered < WINDOW) {
 			int len = snprintf(
@@ -254,11 +276,12 @@ static int measure_dump(struct line *line, const char *qmp_path)
 
 // ---- watching ----
 
-static int measure_delta(struct line *line)
+static int measure_delta(struct line *line, const char *none)
 {
 	uint64_t bytes = 0;
 	const char *record;
 
+	(void)none;
 	call(line, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"watch.start\",\"params\":"
 		   "{\"topics\":[\"stat\"],\"hz\":60}}\n");
 	while (line_next(line, 500))
@@ -273,53 +296,62 @@ static int measure_delta(struct line *line)
 	return 0;
 }
 
-// Whole records among the next bytes. QEMU's UART sends each byte by a call of its own, of which a
-// socket holds some hundred: whoever does more than read them slows the line.
-static int read_records(struct line *line)
+// KB/s of full states of the mappings, which a watch sends unasked.
+static double watch_rate(struct line *line)
 {
-	char bytes[65536];
-	ssize_t got = read(line->fd, bytes, sizeof(bytes));
-	int records = 0;
+	static const char ask[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"watch.start\","
+				  "\"params\":{\"topics\":[\"mappings\"],\"hz\":60}}\n";
+	double start = now_s();
+	uint64_t before = line->received_bytes;
+	const char *record;
 
-	if (got <= 0)
-		die("the kernel closed the line");
-	for (ssize_t i = 0; i < got; i++)
-		records += bytes[i] == '\n';
-	line->received_bytes += (uint64_t)got;
-	return records;
+	call(line, ask);
+	do {
+		record = line_next(line, TIMEOUT_MS);
+		if (!record)
+			die("no state");
+	} while (strstr(record, "\"more\":true"));
+	double rate = (double)(line->received_bytes - before) / (now_s() - start) / 1e3;
+	call(line, "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"hello\"}\n"); // ends the watch
+	return rate;
 }
 
-// KB/s of pages that are asked for ahead, so that the kernel always has something to say.
+// KB/s of pages that are asked for ahead, as many as are on their way at once.
 static double pages_rate(struct line *line)
 {
-	enum { WINDOW_PAGES = 4, PAGES = 150 };
+	enum { WINDOW_PAGES = 4, PAGES = 100 };
 	static const char ask[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"mm.mappings\","
 				  "\"params\":{\"space\":0}}\n";
-	int sent = 0, answered = 0;
 	double start = now_s();
 	uint64_t before = line->received_bytes;
 
-	while (answered < PAGES) {
-		while (sent < PAGES && sent - answered < WINDOW_PAGES) {
+	for (int sent = 0, answered = 0; answered < PAGES; answered++) {
+		for (; sent < PAGES && sent - answered < WINDOW_PAGES; sent++)
 			line_send(line, ask, sizeof(ask) - 1);
-			sent++;
-		}
-		answered += read_records(line);
+		if (!line_next(line, TIMEOUT_MS))
+			die("no answer");
 	}
 	return (double)(line->received_bytes - before) / (now_s() - start) / 1e3;
 }
 
 // The best of some rounds: what else the machine does only slows them.
-static int measure_rate(struct line *line, const char *bare_kb_s)
+static void rate_row(struct line *line, const char *name, double (*rate)(struct line *line),
+		     const char *bare_kb_s)
 {
 	double best = 0;
 
 	for (int i = 0; i < 5; i++) {
-		double rate = pages_rate(line);
+		double now = rate(line);
 
-		best = rate > best ? rate : best;
+		best = now > best ? now : best;
 	}
-	printf("inspect.uart_rate\t%.0f\tKB/s\tbare bursts\t%s\n", best, bare_kb_s);
+	printf("inspect.uart_rate%s\t%.0f\tKB/s\tbare bursts\t%s\n", name, best, bare_kb_s);
+}
+
+static int measure_rate(struct line *line, const char *bare_kb_s)
+{
+	rate_row(line, "", watch_rate, bare_kb_s);
+	rate_row(line, ".pages", pages_rate, bare_kb_s);
 	return 0;
 }
 
@@ -422,46 +454,46 @@ static int measure_cost(struct line *line, const char *control_path)
 	return 0;
 }
 
-static int sink(const struct line *line)
+static int lay_hostile(struct line *line, const char *none)
 {
+	(void)none;
+	lay_out(line);
+	return 0;
+}
+
+static int sink(struct line *line, const char *none)
+{
+	(void)none;
 	while (read(line->fd, line->buffer, BUFFER_BYTES) > 0)
 		;
 	return 0;
 }
 
+static const struct {
+	const char *name;
+	int (*measure)(struct line *line, const char *more);
+} modes[] = {
+	{"rtt",	measure_rtt	   },
+	  {"pipeline", measure_pipeline},
+	{"dump",	 measure_dump    },
+	  {"hostile",  lay_hostile	 },
+	{"delta",	  measure_delta   },
+	  {"rate",	   measure_rate    },
+	{"cost",	 measure_cost    },
+	  {"sink",	   sink	       },
+};
+
 int main(int argc, char **argv)
 {
 	struct line line;
-	const char *what = argc > 1 ? argv[1] : "", *more = argc > 3 ? argv[3] : "-";
 
-	if (argc < 3) {
-		fprintf(stderr,
-			"usage: inspect-client rtt|pipeline|dump|hostile|delta|rate|cost|sink "
+	for (size_t i = 0; argc > 2 && i < sizeof(modes) / sizeof(*modes); i++) {
+		if (strcmp(argv[1], modes[i].name))
+			continue;
+		line_open(&line, argv[2]);
+		return modes[i].measure(&line, argc > 3 ? argv[3] : "-");
+	}
+	fprintf(stderr, "usage: inspect-client rtt|pipeline|dump|hostile|delta|rate|cost|sink "
 			"SOCKET [...]\n");
-		return 2;
-	}
-	line_open(&line, argv[2]);
-	if (!strcmp(what, "rtt"))
-		return measure_rtt(&line, more);
-	if (!strcmp(what, "pipeline"))
-		return measure_pipeline(&line);
-	if (!strcmp(what, "dump"))
-		return measure_dump(&line, more);
-	if (!strcmp(what, "hostile")) {
-		lay_out(&line);
-		return 0;
-	}
-	if (!strcmp(what, "delta"))
-		return measure_delta(&line);
-	if (!strcmp(what, "rate"))
-		return measure_rate(&line, more);
-	if (!strcmp(what, "cost"))
-		return measure_cost(&line, more);
-	if (!strcmp(what, "sink"))
-		return sink(&line);
-	fprintf(stderr,
-		"inspect-client: '%s' is none of rtt, pipeline, dump, hostile, delta, rate, cost, "
-		"sink\n",
-		what);
 	return 2;
 }

@@ -9,11 +9,23 @@
 
 /*
  * Finds the rate: CPUID 0x15, then the hypervisor's leaf 0x40000010, then a measurement against the
- * 8254 (three rounds, the middle one). What CPUID says is believed only when a short measurement
+ * 8254. What CPUID says is believed only when a short measurement
  * agrees within 5 %. Outside 10 MHz..20 GHz, or where nothing answers: 1 GHz is assumed and the log
- * says so. Call once, with interrupts off; takes at most some 10 ms.
+ * says so. Call once, with interrupts off; takes some ms, at most 60.
  */
 void tsc_init(void);
+
+/*
+ * Another counter, held against the TSC: while it counted so far, at least and at most so many
+ * ticks went by. The two differ by what lay between reading one and reading the other, which is
+ * much where a hypervisor took the CPU away there. most 0: it does not count.
+ */
+struct tsc_round {
+	uint64_t counted, least, most;
+};
+/* Measures until a round is known within a percent, or the best of 25; returns its length in ticks
+ * (0: none was any good). */
+uint64_t tsc_best_round(struct tsc_round (*measure)(void), struct tsc_round *best);
 
 /*
  * Where tsc_init() could only assume a rate: measures it against ACPI's PM timer. The clock goes on

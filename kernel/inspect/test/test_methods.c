@@ -939,7 +939,7 @@ static void test_level_alloc_maps(void **state)
 	rig_refused(rig, "mm.map",
 		    "{\"va\":\"0xffffb00000000000\",\"pa\":\"0x0\",\"len\":1,\"flags\":\"u\"}",
 		    INSP_E_ACCESS, "nothing for users");
-	rig_refused(rig, "space.destroy", "{\"id\":2}", INSP_E_ACCESS, "space 0x2");
+	rig_refused(rig, "space.destroy", "{\"id\":2}", INSP_E_ACCESS, "space 2");
 	works("space.destroy", "{\"id\":1}");
 }
 

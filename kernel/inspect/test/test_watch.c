@@ -420,6 +420,18 @@ static void test_enough(void **state)
 	assert_int_equal(c.events, (ROUNDS * BURST) + 4096 - lost);
 }
 
+/* The watch of link 1 begins, or begins anew: what was until now is not its. */
+static uint64_t begin_anew(struct picture *slow, uint64_t made)
+{
+	take(1, slow, 1000);
+	if (rig->link[1].link.watch[0].id)
+		watch(1, "[\"events\"],\"id\":1", 30);
+	else
+		watch(1, "[\"events\"]", 30);
+	slow->events = slow->events_lost = 0;
+	return made;
+}
+
 /* Whatever happens, the events that a watch shows and those that it counts as lost are all there
  * were; for a slow line beside a fast one too, and whether the port leaves events out or not. */
 static void events_add_up(bool mutes)
@@ -432,14 +444,14 @@ static void events_add_up(bool mutes)
 		model_never_mute();
 	watch(0, "[\"events\"]", 10);
 	for (int i = 0; i < 120; i++) {
-		if (i == 30) {
-			watch(1, "[\"events\"]", 30);
-			before = made;
-		}
-		uint64_t burst = model_random() % (model_random() % 8 ? 200 : 6000);
+		bool anew = i % 20 == 10;
+		uint64_t most = anew || model_random() % 8 == 0 ? 9000 : 200;
+		uint64_t burst = model_random() % most + (anew ? 5000 : 0);
 		for (uint64_t k = 0; k < burst; k++)
 			change();
 		made += burst;
+		if (anew)
+			before = begin_anew(&slow, made);
 		model_set_load(model_random() % 4 != 0);
 		rig->insp.event_ns = 20000;
 		rig->clock_us += model_random() % 100000;
