@@ -61,10 +61,12 @@ all_figures() {
 	done
 }
 
-# qemu_status: running, or what it is instead.
-qemu_status() {
-	{ echo '{"execute":"qmp_capabilities"}' && echo '{"execute":"query-status"}' && sleep 0.2; } |
-		socat -t 1 - "UNIX-CONNECT:$RUN/qmp.sock" | jq -r 'select(.return.status).return.status'
+# is_status running|debug|paused: what QEMU says of its guest.
+is_status() {
+	local status
+	status=$({ echo '{"execute":"qmp_capabilities"}' && echo '{"execute":"query-status"}' && sleep 0.3; } |
+		socat -t 5 - "UNIX-CONNECT:$RUN/qmp.sock" | jq -r 'select(.return.status).return.status')
+	[ "$status" = "$1" ] || { echo "the guest is $status, not $1"; return 1; }
 }
 
 # Mappings without the gen, which a stub does not know.
@@ -135,7 +137,7 @@ runs() {
 		memviz -t "gdb:$RUN/qemu-gdb.sock" stat
 		memviz -t "$INSPECTOR" stat
 	done
-	[ "$(qemu_status)" = running ]
+	is_status running
 	run memviz -t "gdb:$RUN/qemu-gdb.sock" kmalloc 80
 	[ "$status" -eq 1 ]
 	[[ $output == *"behind a GDB stub"* ]]
@@ -198,10 +200,10 @@ runs() {
 	wait_for grep -q 'Breakpoint 1, ' "$DIR/gdb"
 	kill -9 "$pid"
 	wait "$pid" || :
-	[ "$(qemu_status)" = debug ]
+	is_status debug
 	for _ in 1 2 3; do
 		memviz -t "gdb:$RUN/qemu-gdb.sock" --json stat | jq -e '.total > 0'
-		[ "$(qemu_status)" = debug ]
+		is_status debug
 	done
 	gdb -nx -batch -iex 'set auto-load no' -ex "target remote $RUN/qemu-gdb.sock" -ex 'delete' -ex detach
 	memviz -t "$INSPECTOR" --timeout 10 stat
@@ -226,7 +228,7 @@ runs() {
 	memviz -t "$INSPECTOR" --timeout 10 stat
 	same qemu-gdb.sock stat
 	same gdb.sock stat
-	[ "$(qemu_status)" = running ]
+	is_status running
 }
 
 @test "the link breaks while the guest stands still: it goes on" {
@@ -243,7 +245,7 @@ runs() {
 		wait "$LAST" || :
 	done
 	same qemu-gdb.sock stat
-	[ "$(qemu_status)" = running ]
+	is_status running
 }
 
 @test "a descriptor that cannot be used is named, and page tables are shown all the same" {

@@ -12,10 +12,16 @@
 #define PIPELINE    16
 #define INPUT_MOST  (8u << 20)
 
+/* The stub cannot do something; the link is good. */
+static enum mv_status lacking(const struct rsp *r, struct mv_error *e, const char *what)
+{
+	return mv_fail(e, MV_LINK, "%s: %s", r->target, what);
+}
+
 static enum mv_status lost(struct rsp *r, struct mv_error *e, const char *what)
 {
 	r->broken = true;
-	return mv_fail(e, MV_LINK, "%s: %s", r->target, what);
+	return lacking(r, e, what);
 }
 
 /* ---- bytes ---- */
@@ -188,7 +194,7 @@ static enum mv_status greet(struct rsp *r, struct mv_error *e)
 	if (st == MV_OK)
 		st = rsp_ask(r, "Qqemu.PhyMemMode:1", &reply, e);
 	if (st == MV_OK && strcmp(reply.data, "OK") != 0)
-		st = lost(r, e, "this stub cannot read physical memory (Qqemu.PhyMemMode)");
+		st = lacking(r, e, "this stub cannot read physical memory (Qqemu.PhyMemMode)");
 	r->physical = st == MV_OK;
 	mv_buf_free(&reply);
 	return st;
@@ -283,7 +289,7 @@ enum mv_status rsp_transfer(struct rsp *r, const char *object, struct mv_buf *ou
 			 r->packet_bytes - 8);
 		st = rsp_ask(r, packet, &reply, e);
 		if (st == MV_OK && reply.data[0] != 'l' && reply.data[0] != 'm')
-			st = lost(r, e, "the stub has no target description");
+			st = lacking(r, e, "the stub has no target description");
 		if (st == MV_OK)
 			mv_buf_add(out, reply.data + 1, reply.len - 1);
 	} while (st == MV_OK && reply.data[0] == 'm' && reply.len > 1 && out->len < INPUT_MOST);
@@ -336,7 +342,7 @@ static enum mv_status read_register(struct rsp *r, long number, uint64_t *value,
 	}
 	mv_buf_free(&reply);
 	if (st == MV_OK && !good)
-		st = lost(r, e, "the stub does not give a register that its description has");
+		st = lacking(r, e, "the stub does not give a register that its description has");
 	*value = v;
 	return st;
 }
