@@ -269,30 +269,32 @@ static bool check_part(struct root *r, enum root_part i)
 /* What the parts are to each other. */
 static bool check_whole(struct root *r)
 {
-	uint64_t last = r->part[R_CLASS_LAST].where, zones = r->part[R_ZONES].count;
+	const uint64_t first = r->part[R_CLASS_FIRST].where, last = r->part[R_CLASS_LAST].where;
+	const uint64_t zones = r->part[R_ZONES].count, words = r->part[R_SLAB_WORDS].count;
+	const bool sizes = r->part[R_FRAME_SHIFT].where == 21 &&
+			   r->part[R_PAGE_SHIFT].where == 12 &&
+			   r->part[R_GRANULE_SHIFT].where == 16;
+	const bool classes = first <= last && last - first < MV_MAX_CACHES && last <= 20 &&
+			     r->part[R_CLASS_TABLE].where < first &&
+			     last < r->part[R_CLASSES].count;
+	const bool counters = last < r->part[R_CPU_ALLOCS].count &&
+			      last + 1 < r->part[R_CPU_FREES].count &&
+			      zones <= r->part[R_CPU_FRAME].count;
+	/* clang-format off */
 	const struct {
 		bool good;
 		const char *what;
 	} rules[] = {
-		{r->part[R_FRAME_SHIFT].where == 21 && r->part[R_PAGE_SHIFT].where == 12 &&
-			 r->part[R_GRANULE_SHIFT].where == 16,
-		 "sizes of frame, granule and page"								},
-		{zones <= MV_MAX_ZONES && r->part[R_ZONE_NAMES].count >= zones,		"number of zones"	 },
-		{r->part[R_CLASS_FIRST].where <= last &&
-			 last - r->part[R_CLASS_FIRST].where < MV_MAX_CACHES &&
-			 r->part[R_CLASS_TABLE].where < r->part[R_CLASS_FIRST].where &&
-			 last < r->part[R_CLASSES].count && last <= 20,
-		 "number of classes"									       },
-		{last < r->part[R_CPU_ALLOCS].count && last + 1 < r->part[R_CPU_FREES].count,
-		 "counters per CPU"										},
-		{r->part[R_CPUS].count <= 1024 && r->part[R_CPU_FRAME].count >= zones,
-		 "number of CPUs"										  },
-		{r->part[R_SLAB_WORDS].count > r->part[R_REMOTE_WORD].where &&
-			 r->part[R_SLAB_WORDS].bytes == 8,
-		 "words of a slab"										 },
-		{r->part[R_SPACE_NAME].bytes == 1,						   "name of a space"    },
-		{r->image_start < r->image_end,						"extent of the image"},
+		{sizes, "sizes of frame, granule and page"},
+		{zones <= MV_MAX_ZONES && zones <= r->part[R_ZONE_NAMES].count, "number of zones"},
+		{classes, "number of classes"},
+		{counters, "counters per CPU"},
+		{r->part[R_CPUS].count <= 1024, "number of CPUs"},
+		{r->part[R_SLAB_WORDS].bytes == 8 && words > r->part[R_REMOTE_WORD].where, "words of a slab"},
+		{r->part[R_SPACE_NAME].bytes == 1, "name of a space"},
+		{r->image_start < r->image_end, "extent of the image"},
 	};
+	/* clang-format on */
 	for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
 		if (!rules[i].good) {
 			distrust(r, "%s", rules[i].what);

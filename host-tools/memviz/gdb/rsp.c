@@ -9,13 +9,19 @@
 
 #define PACKET_MIN  400 /* what any stub takes */
 #define PACKET_MOST 65536
-#define PIPELINE    16
+#define PIPELINE    32
 #define INPUT_MOST  (8u << 20)
+
+/* The stub cannot do something; the link is good. */
+static enum mv_status lacking(const struct rsp *r, struct mv_error *e, const char *what)
+{
+	return mv_fail(e, MV_LINK, "%s: %s", r->target, what);
+}
 
 static enum mv_status lost(struct rsp *r, struct mv_error *e, const char *what)
 {
 	r->broken = true;
-	return mv_fail(e, MV_LINK, "%s: %s", r->target, what);
+	return lacking(r, e, what);
 }
 
 /* ---- bytes ---- */
@@ -83,20 +89,23 @@ static void add_packet(const struct rsp *r, struct mv_buf *b, const char *packet
 /* Spreads `}x` escapes and `c*n` runs; false for a run of nothing or of too much. */
 static bool unpack(const char *p, size_t len, struct mv_buf *out)
 {
-	for (size_t i = 0; i < len; i++) {
-		char c = p[i];
-		if (c == '}' && i + 1 < len) {
-			c = (char)(p[++i] ^ 0x20);
-		} else if (c == '*') {
+	for (size_t i = 0, plain = 0; i < len; i++) {
+		if (p[i] != '}' && p[i] != '*' && i + 1 < len)
+			continue;
+		bool escape = p[i] == '}' && i + 1 < len, run = p[i] == '*';
+		mv_buf_add(out, p + plain, i - plain + (escape || run ? 0 : 1));
+		if (escape) {
+			char c = (char)(p[++i] ^ 0x20);
+			mv_buf_add(out, &c, 1);
+		} else if (run) {
 			int n = i + 1 < len ? p[++i] - 29 : -1;
 			if (n < 3 || !out->len)
 				return false;
-			c = out->data[out->len - 1];
+			char c = out->data[out->len - 1];
 			for (; n; n--)
 				mv_buf_add(out, &c, 1);
-			continue;
 		}
-		mv_buf_add(out, &c, 1);
+		plain = i + 1;
 	}
 	return true;
 }
@@ -188,7 +197,7 @@ static enum mv_status greet(struct rsp *r, struct mv_error *e)
 	if (st == MV_OK)
 		st = rsp_ask(r, "Qqemu.PhyMemMode:1", &reply, e);
 	if (st == MV_OK && strcmp(reply.data, "OK") != 0)
-		st = lost(r, e, "this stub cannot read physical memory (Qqemu.PhyMemMode)");
+		st = lacking(r, e, "this stub cannot read physical memory (Qqemu.PhyMemMode)");
 	r->physical = st == MV_OK;
 	mv_buf_free(&reply);
 	return st;
@@ -283,7 +292,7 @@ enum mv_status rsp_transfer(struct rsp *r, const char *object, struct mv_buf *ou
 			 r->packet_bytes - 8);
 		st = rsp_ask(r, packet, &reply, e);
 		if (st == MV_OK && reply.data[0] != 'l' && reply.data[0] != 'm')
-			st = lost(r, e, "the stub has no target description");
+			st = lacking(r, e, "the stub has no target description");
 		if (st == MV_OK)
 			mv_buf_add(out, reply.data + 1, reply.len - 1);
 	} while (st == MV_OK && reply.data[0] == 'm' && reply.len > 1 && out->len < INPUT_MOST);
@@ -336,7 +345,7 @@ static enum mv_status read_register(struct rsp *r, long number, uint64_t *value,
 	}
 	mv_buf_free(&reply);
 	if (st == MV_OK && !good)
-		st = lost(r, e, "the stub does not give a register that its description has");
+		st = lacking(r, e, "the stub does not give a register that its description has");
 	*value = v;
 	return st;
 }
@@ -428,7 +437,8 @@ enum mv_status rsp_pages(struct rsp *r, const uint64_t *addresses, size_t count,
 	enum mv_status st = MV_OK;
 	while (got < count && st == MV_OK) {
 		out.len = 0;
-		while (asked < count && asked - got < PIPELINE)
+		while (asked < count && (out.len || asked - got <= PIPELINE / 2) &&
+		       asked - got < PIPELINE)
 			ask_page(r, &out, addresses[asked++], chunk);
 		st = out.len ? send_all(r, out.data, out.len, e) : MV_OK;
 		uint8_t *page = (uint8_t *)pages[got];

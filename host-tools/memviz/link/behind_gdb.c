@@ -23,6 +23,9 @@ static enum mv_status read_again(struct mv_session *s, const struct gdb_question
 bool gdb_view_open(struct mv_session *s, struct mv_error *e)
 {
 	s->state = MV_SESSION_GDB;
+	/* A command's one question brings all that it needs in one reading. */
+	if (s->o.once && s->o.no_hello_state)
+		return true;
 	return gdb_view_refresh(s, e) == MV_OK;
 }
 

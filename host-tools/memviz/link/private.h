@@ -154,7 +154,11 @@ bool replay_open(struct mv_session *s, struct mv_error *e);
 void replay_close(struct mv_session *s);
 uint64_t replay_timers(struct mv_session *s, uint64_t now);
 
-/* gdb/view.c: the page tables of a guest behind a GDB stub */
+/* behind_gdb.c: a guest behind a GDB stub */
+static inline bool session_behind_gdb(const struct mv_session *s)
+{
+	return s->target.kind == MV_TARGET_GDB;
+}
 bool gdb_view_open(struct mv_session *s, struct mv_error *e);
 void gdb_view_close(struct mv_session *s);
 /* Stops the guest, reads its tables anew, lets it run. */

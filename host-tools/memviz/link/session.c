@@ -470,7 +470,7 @@ void mv_session_process(struct mv_session *s)
 	deliver_ready(s);
 	if (s->replay) {
 		next = replay_timers(s, now);
-	} else if (s->gdb) {
+	} else if (session_behind_gdb(s)) {
 		next = UINT64_MAX;
 	} else {
 		next = line_timers(s, now);
@@ -509,9 +509,10 @@ bool mv_session_wait(struct mv_session *s, const bool *done, double timeout_s)
 
 static uint64_t submit(struct mv_session *s, struct request *q)
 {
-	if (s->replay || s->gdb) {
-		q->answer = s->gdb ? gdb_view_answer(s, q->method, q->params, &q->error)
-				   : mv_model_answer(s->model, q->method, q->params, &q->error);
+	bool gdb = session_behind_gdb(s);
+	if (s->replay || gdb) {
+		q->answer = gdb ? gdb_view_answer(s, q->method, q->params, &q->error)
+				: mv_model_answer(s->model, q->method, q->params, &q->error);
 		if (q->answer && q->raw) {
 			struct json_object *reply = json_object_new_object();
 			json_object_object_add(reply, INSP_F_RESULT, q->answer);

@@ -205,7 +205,7 @@ void mv_session_watch(struct mv_session *s, unsigned topics, unsigned hz)
 {
 	topics &= MV_TOPIC_ALL;
 	hz = hz < 1 ? 1 : hz > INSP_HZ_MAX ? INSP_HZ_MAX : hz;
-	if (s->replay || s->gdb || (topics == s->topics && hz == s->hz))
+	if (s->replay || session_behind_gdb(s) || (topics == s->topics && hz == s->hz))
 		return;
 	s->topics = topics;
 	s->hz = hz;
@@ -214,7 +214,7 @@ void mv_session_watch(struct mv_session *s, unsigned topics, unsigned hz)
 
 void mv_session_resync(struct mv_session *s)
 {
-	if (s->gdb) {
+	if (session_behind_gdb(s)) {
 		struct mv_error e;
 		if (gdb_view_refresh(s, &e) != MV_OK)
 			session_say(s, "%s", e.message);
@@ -424,12 +424,12 @@ static bool wait_until(struct mv_session *s, bool (*ready)(const struct mv_sessi
 
 static bool has_hello(const struct mv_session *s)
 {
-	return s->replay || s->gdb || s->line == LINE_UP;
+	return s->replay || session_behind_gdb(s) || s->line == LINE_UP;
 }
 
 static bool is_whole(const struct mv_session *s)
 {
-	if (s->replay || s->gdb)
+	if (s->replay || session_behind_gdb(s))
 		return true;
 	bool spaces = !(s->topics & MV_TOPIC_MAPPINGS) || s->model->spaces_known ||
 		      s->o.no_hello_state;
