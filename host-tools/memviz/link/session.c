@@ -385,8 +385,8 @@ void session_silent(struct mv_session *s)
 		return;
 	}
 	session_say(s,
-		    "%s serves one client, and another has it: end that one, or share it "
-		    "(key H there, or memviz hub)",
+		    "%s serves one client, and another has it: look through a hub's socket, press H "
+		    "in that memviz, or end it",
 		    s->target.text);
 	if (s->o.once)
 		return; /* it may leave in time */
