@@ -384,10 +384,11 @@ void session_silent(struct mv_session *s)
 		session_say(s, "%s does not answer", s->target.text);
 		return;
 	}
-	session_say(s,
-		    "%s serves one client, and another has it: look through a hub's socket, press H "
-		    "in that memviz, or end it",
-		    s->target.text);
+	session_say(
+		s,
+		"%s serves one client, and another has it: look through a hub's socket, press H "
+		"in that memviz, or end it",
+		s->target.text);
 	if (s->o.once)
 		return; /* it may leave in time */
 	/* Not in its queue: when it leaves, a hub of its own is to come next. */

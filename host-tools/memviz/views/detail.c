@@ -105,6 +105,10 @@ static void object_dump(struct object *o, struct mv_rect r)
 	size_t bytes = strlen(hex) / 2;
 	struct mv_rect in = mv_panel(a, r, "Its first bytes");
 
+	if (!bytes && a->replaying) {
+		mv_note(a, in, "A recording does not hold the bytes of memory.");
+		return;
+	}
 	if (!bytes) {
 		mv_note(a, in, "%s",
 			*mv_ask_text(&o->bytes) ? mv_ask_text(&o->bytes) : "Not read.");
