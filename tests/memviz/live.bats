@@ -227,31 +227,40 @@ teardown() { common_teardown; }
 	done
 }
 
+# end NAME TEXT: a client of one end of a mux, which says TEXT and listens; said NAME TEXT: it got that.
+end() {
+	# shellcheck disable=SC2059  # a format is meant
+	start sh -c '(printf "$2"; sleep 20) | timeout 20 socat - "UNIX-CONNECT:$1"' - "$DIR/ends/$1.sock" "$2"
+	ln -s "$OUT" "$DIR/got.$1"
+}
+
+said() {
+	[ "$(tr -d '\036' <"$DIR/got.$1")" = "$2" ]
+}
+
 @test "mux splits one line into console, inspector and GDB, and joins them again" {
 	mkdir "$DIR/ends"
-	# A machine that says a bit of everything, and keeps what it is told.
-	start socat -u "UNIX-LISTEN:$DIR/line" "SYSTEM:cat >$DIR/told"
-	kill "$LAST"
+	# A machine that keeps what it is told, and says a bit of everything once all ends are heard.
 	cat >"$DIR/machine" <<-'END'
-		sleep 1
+		exec 3<&0
+		cat <&3 >"$1/told" &
+		until [ -e "$1/go" ]; do sleep 0.05; done
 		printf 'boot\n\036{"seq":1}\n$T05#b9hello\n'
-		cat >"$1"
+		wait
 	END
-	start socat "UNIX-LISTEN:$DIR/wire" "EXEC:sh $DIR/machine $DIR/told"
+	start timeout 60 socat "UNIX-LISTEN:$DIR/wire" "EXEC:sh $DIR/machine $DIR"
 	wait_for test -S "$DIR/wire"
 	start "$MEMVIZ" mux "$DIR/wire" --dir "$DIR/ends"
 	wait_for test -S "$DIR/ends/gdb.sock"
-	for e in console inspect gdb; do
-		(sleep 0.5; printf '%s' "$([ $e = inspect ] && printf '\036{"id":1}\nx' ; [ $e = gdb ] && printf '$g#67x'; [ $e = console ] && printf 'ls')"; printf '\n'; sleep 2) |
-			timeout 6 socat - "UNIX-CONNECT:$DIR/ends/$e.sock" >"$DIR/got.$e" 3>&- &
-	done
-	sleep 3.5
-	[ "$(cat "$DIR/got.console")" = "boot
-hello" ]
-	[ "$(tr -d '\036' <"$DIR/got.inspect")" = '{"seq":1}' ]
-	[ "$(cat "$DIR/got.gdb")" = '$T05#b9' ]
-	grep -aq '{"id":1}' "$DIR/told"
-	grep -aq 'g#67' "$DIR/told"
+	end console 'ls\n' && end inspect '\036{"id":1}\nx\n' && end gdb '$g#67x\n'
+	wait_for grep -aq ls "$DIR/told"
+	wait_for grep -aq '{"id":1}' "$DIR/told"
+	wait_for grep -aq 'g#67' "$DIR/told"
+	touch "$DIR/go"
+	wait_for said console 'boot
+hello'
+	wait_for said inspect '{"seq":1}'
+	wait_for said gdb '$T05#b9'
 	[ "$(stat -c %a "$DIR/ends/gdb.sock")" = 600 ]
 }
 

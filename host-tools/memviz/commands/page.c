@@ -47,8 +47,9 @@ static const char tail[] =
 static void open_table(struct mv_buf *b, const char *title, bool open, const char *const *heads,
 		       size_t n)
 {
-	mv_buf_printf(b, "<details%s><summary>%s</summary>\n"
-			 "<div class=\"wide\"><table><thead><tr>",
+	mv_buf_printf(b,
+		      "<details%s><summary>%s</summary>\n"
+		      "<div class=\"wide\"><table><thead><tr>",
 		      open ? " open" : "", title);
 	for (size_t i = 0; i < n; i++)
 		mv_buf_printf(b, "<th%s>%s</th>", heads[i][0] == '>' ? " class=\"n\"" : "",

@@ -217,9 +217,8 @@ static double section_zones(const struct mv_model *m, struct mv_buf *b, double y
 	y = heading(b, y, "Zones");
 	for (size_t i = 0; i < m->zone_count; i++) {
 		const struct mv_zone *z = &m->zones[i];
-		snprintf(line, sizeof line,
-			 "%" PRIu64 " of %" PRIu64 " used, longest free run %s", z->used,
-			 z->frames, size(z->largest_free_run * MV_FRAME_BYTES));
+		snprintf(line, sizeof line, "%" PRIu64 " of %" PRIu64 " used, longest free run %s",
+			 z->used, z->frames, size(z->largest_free_run * MV_FRAME_BYTES));
 		y = bar(b, y, z->name, share(z->used, z->frames), "#0072b2", line);
 	}
 	return y;

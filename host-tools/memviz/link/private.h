@@ -65,7 +65,7 @@ struct mv_session {
 	struct mv_reader *reader;
 	struct mv_buf out;
 	struct mv_seq seq;
-	char busy[112]; /* the socket whose one client is another; "": none */
+	struct mv_peer busy; /* the server whose one client is another; pid 0: none */
 	uint64_t opened_us, last_rx_us, retry_us, retry_pause_us;
 	uint64_t hello_us;
 	unsigned hello_count;

@@ -11,9 +11,9 @@
 #include <stdlib.h>
 
 /* Elements of an answer: a large kernel has more, and a recording is to stay small. */
-#define SLABS_MOST   128
-#define SITES_MOST   200
-#define OBJECTS_MOST 1000
+#define SLABS_MOST    128
+#define SITES_MOST    200
+#define OBJECTS_MOST  1000
 #define OBJECTS_EVERY 3
 /* On a line on which a round takes so long, only the rounds with objects are asked for. */
 #define SLOW_US 2000000u

@@ -219,7 +219,7 @@ enum mv_status mv_session_retarget(struct mv_session *s, const char *target, str
 		return mv_fail(e, MV_USAGE, "%s: not a link that can be changed to", t.text);
 	lost(s, "the link was changed");
 	s->target = t;
-	s->busy[0] = 0;
+	s->busy.pid = 0;
 	s->retry_us = 0;
 	s->retry_pause_us = RECONNECT_MIN;
 	session_arm(s, 1);
@@ -377,17 +377,18 @@ static void line_ready(struct mv_session *s, uint32_t events)
 void session_silent(struct mv_session *s)
 {
 	struct mv_clients c = {0};
-	if (mv_transport_peer(s->fd, s->busy, sizeof s->busy))
-		c = mv_transport_clients(s->busy);
+	if (mv_transport_peer(s->fd, &s->busy))
+		c = mv_transport_clients(&s->busy);
 	if (!c.accepted || !c.waiting) {
-		s->busy[0] = 0;
+		s->busy.pid = 0;
 		session_say(s, "%s does not answer", s->target.text);
 		return;
 	}
-	session_say(s,
-		    "%s serves one client, and another has it: end that one, or share it "
-		    "(key H there, or memviz hub)",
-		    s->target.text);
+	session_say(
+		s,
+		"%s serves one client, and another has it: look through a hub's socket, press H "
+		"in that memviz, or end it",
+		s->target.text);
 	if (s->o.once)
 		return; /* it may leave in time */
 	/* Not in its queue: when it leaves, a hub of its own is to come next. */
@@ -399,8 +400,8 @@ void session_silent(struct mv_session *s)
 /* Whether the one that had the link before us has it still. */
 static bool still_busy(struct mv_session *s, uint64_t now)
 {
-	if (!s->busy[0] || !mv_transport_clients(s->busy).accepted) {
-		s->busy[0] = 0;
+	if (!s->busy.pid || !mv_transport_clients(&s->busy).accepted) {
+		s->busy.pid = 0;
 		return false;
 	}
 	s->retry_us = now + BUSY_US;

@@ -1,5 +1,6 @@
 /* Descriptors to targets. All are non-blocking from the first moment. */
 #include <asm/termbits.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <memviz/base.h>
@@ -178,32 +179,59 @@ enum mv_status mv_transport_connected(int fd, const struct mv_target *t, struct 
 	return MV_OK;
 }
 
-/* States of a connection in /proc/net/unix. Waiting or accepted, it carries its listener's address.
- */
+/* ---- who else is there ---- */
+
+bool mv_transport_peer(int fd, struct mv_peer *out)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNSPEC};
+	struct ucred who;
+	socklen_t len = sizeof a - 1, who_len = sizeof who; /* -1: so that the path ends */
+	*out = (struct mv_peer){0};
+	if (getpeername(fd, (struct sockaddr *)&a, &len) != 0 || a.sun_family != AF_UNIX ||
+	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &who_len) != 0)
+		return false;
+	out->pid = who.pid;
+	return mv_copy(out->path, sizeof out->path, a.sun_path) && out->path[0];
+}
+
+/* Whether this process has the socket open: it has accepted it. */
+static bool owns(pid_t pid, unsigned long inode)
+{
+	char folder[40], link[80], wanted[40], name[40];
+	bool found = false;
+	snprintf(folder, sizeof folder, "/proc/%d/fd", (int)pid);
+	int wanted_len = snprintf(wanted, sizeof wanted, "socket:[%lu]", inode);
+	DIR *d = opendir(folder);
+	for (struct dirent *e; d && !found && (e = readdir(d)) != NULL;) {
+		snprintf(link, sizeof link, "%s/%.16s", folder, e->d_name);
+		ssize_t n = readlink(link, name, sizeof name);
+		found = n == wanted_len && memcmp(name, wanted, (size_t)n) == 0;
+	}
+	if (d)
+		closedir(d);
+	return found;
+}
+
+/* States in /proc/net/unix. A connection carries its listener's address, as its server wrote it:
+ * servers in other folders may write the same. */
 enum { STATE_WAITS = 2, STATE_ACCEPTED = 3 };
 
-struct mv_clients mv_transport_clients(const char *peer)
+struct mv_clients mv_transport_clients(const struct mv_peer *peer)
 {
 	struct mv_clients c = {0};
 	FILE *f = fopen("/proc/net/unix", "re");
 	char line[400], path[200];
 	unsigned state;
+	unsigned long inode;
 	while (f && fgets(line, sizeof line, f)) {
-		if (sscanf(line, "%*s %*s %*s %*s %*s %x %*s %199[^\n]", &state, path) != 2 ||
-		    strcmp(path, peer) != 0)
+		if (sscanf(line, "%*s %*s %*s %*s %*s %x %lu %199[^\n]", &state, &inode, path) !=
+			    3 ||
+		    strcmp(path, peer->path) != 0)
 			continue;
-		c.accepted += state == STATE_ACCEPTED;
+		c.accepted += state == STATE_ACCEPTED && owns(peer->pid, inode);
 		c.waiting += state == STATE_WAITS;
 	}
 	if (f)
 		fclose(f);
 	return c;
-}
-
-bool mv_transport_peer(int fd, char *out, size_t size)
-{
-	struct sockaddr_un a = {.sun_family = AF_UNSPEC};
-	socklen_t len = sizeof a - 1; /* so that the path ends */
-	return getpeername(fd, (struct sockaddr *)&a, &len) == 0 && a.sun_family == AF_UNIX &&
-	       a.sun_path[0] && mv_copy(out, size, a.sun_path);
 }

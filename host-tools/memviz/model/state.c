@@ -595,20 +595,20 @@ static const struct {
 	const char *method;
 	answer_fn make;
 } answers[] = {
-	{INSP_M_HELLO,     answer_hello	   },
+	{INSP_M_HELLO,       answer_hello	   },
 	    {INSP_M_STAT,	  answer_stat     },
-	{INSP_M_ZONES,     answer_zones	   },
-	    {INSP_M_FRAMES,    answer_frames	 },
+	{INSP_M_ZONES,       answer_zones	   },
+	    {INSP_M_FRAMES,	    answer_frames	 },
 	{INSP_M_CACHES,	answer_caches   },
-	    {INSP_M_SPACES,    answer_spaces	 },
-	{INSP_M_MAPPINGS,  answer_mappings },
-	    {INSP_M_TRANSLATE, answer_translate},
-	{INSP_M_RMAP,      answer_rmap	 },
+	    {INSP_M_SPACES,	    answer_spaces	 },
+	{INSP_M_MAPPINGS,	  answer_mappings },
+	    {INSP_M_TRANSLATE,   answer_translate},
+	{INSP_M_RMAP,	      answer_rmap	 },
 	    {INSP_M_LOG,	 answer_log	   },
-	{INSP_M_SLABS, answer_slabs},
-	{INSP_M_OBJECT, answer_object},
-	{INSP_M_TRACE_SITES, answer_sites},
-	{INSP_M_TRACE_LEAKS, answer_leaks},
+	{INSP_M_SLABS,       answer_slabs	   },
+	    {INSP_M_OBJECT,	    answer_object	 },
+	{INSP_M_TRACE_SITES, answer_sites	 },
+	    {INSP_M_TRACE_LEAKS, answer_leaks    },
 };
 
 struct json_object *mv_model_answer(const struct mv_model *m, const char *method,

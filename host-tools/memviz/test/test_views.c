@@ -1195,15 +1195,15 @@ static void marks_show_what_changed(void **state)
 	      "\"cache_used\":1048576,\"cache_free\":1048576,\"available\":233832448,\"gen\":8}");
 	press(&a, 'x');
 	assert_shows(&a, "differences since the mark");
-	assert_shows(&a, "+2097152");
+	assert_shows(&a, "+2 MiB");
 	press(&a, ' ');
 	assert_shows(&a, "Frozen");
 	apply(m, "mm.stat", NULL,
 	      "{\"total\":268435456,\"used\":0,\"free\":268435456,\"shared\":0,"
 	      "\"cache_used\":0,\"cache_free\":0,\"available\":268435456,\"gen\":9}");
-	assert_shows(&a, "+2097152"); /* held */
+	assert_shows(&a, "+2 MiB"); /* held */
 	press(&a, ' ');
-	assert_shows(&a, "-33554432");
+	assert_shows(&a, "-32 MiB");
 	mv_app_free(&a);
 	mv_model_free(m);
 }

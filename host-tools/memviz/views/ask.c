@@ -15,8 +15,7 @@ static void answered(void *user, struct json_object *result, const struct mv_err
 		json_object_put(a->result);
 		a->result = json_object_get(result);
 		a->state = ASK_DONE;
-		mv_app_view(a->app)->recorded_us =
-			(uint64_t)mv_get_int(result, "recorded_us", 0);
+		mv_app_view(a->app)->recorded_us = (uint64_t)mv_get_int(result, "recorded_us", 0);
 	} else {
 		a->error = *error;
 		a->state = ASK_FAILED;

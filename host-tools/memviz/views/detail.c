@@ -105,6 +105,10 @@ static void object_dump(struct object *o, struct mv_rect r)
 	size_t bytes = strlen(hex) / 2;
 	struct mv_rect in = mv_panel(a, r, "Its first bytes");
 
+	if (!bytes && a->replaying) {
+		mv_note(a, in, "A recording does not hold the bytes of memory.");
+		return;
+	}
 	if (!bytes) {
 		mv_note(a, in, "%s",
 			*mv_ask_text(&o->bytes) ? mv_ask_text(&o->bytes) : "Not read.");
@@ -367,16 +371,43 @@ static void diff_add(void *user, const struct mv_difference *d)
 	p->list[p->count++] = *d;
 }
 
+static bool in_bytes(const struct mv_difference *d)
+{
+	return !strcmp(d->part, "stat") || !strcmp(d->part, "mappings") || strstr(d->what, "bytes");
+}
+
+static char *diff_figure(const struct mv_difference *d, uint64_t v, char *out, size_t size)
+{
+	return in_bytes(d) ? mv_format_size(v, out, size) : mv_format_count(v, out, size);
+}
+
+/* A figure of the model as a person reads it; what is none stays as it is. */
+static void diff_value(const struct mv_difference *d, const char *text, char *out, size_t size)
+{
+	char *end;
+	unsigned long long v = strtoull(text, &end, 10);
+
+	if (*text && !*end)
+		diff_figure(d, v, out, size);
+	else
+		snprintf(out, size, "%s", text);
+}
+
 static void diff_text(void *ctx, size_t i, int col, char *out, size_t size)
 {
 	const struct mv_difference *d = &((struct diff *)ctx)->list[i];
-	const char *const texts[] = {d->part, d->what, *d->before ? d->before : "-",
-				     *d->after ? d->after : "gone"};
+	uint64_t change = d->delta < 0 ? 0 - (uint64_t)d->delta : (uint64_t)d->delta;
+	char figure[32];
 
-	if (col < D_DELTA)
-		snprintf(out, size, "%s", texts[col]);
+	if (col == D_PART || col == D_WHAT)
+		snprintf(out, size, "%s", col == D_PART ? d->part : d->what);
+	else if (col == D_BEFORE)
+		diff_value(d, *d->before ? d->before : "-", out, size);
+	else if (col == D_AFTER)
+		diff_value(d, *d->after ? d->after : "gone", out, size);
 	else if (d->delta)
-		snprintf(out, size, "%+lld", (long long)d->delta);
+		snprintf(out, size, "%c%s", d->delta < 0 ? '-' : '+',
+			 diff_figure(d, change, figure, sizeof(figure)));
 	else
 		*out = '\0';
 }

@@ -88,8 +88,14 @@ static struct field *add_choice(struct form *f, const char *label, const char *c
 
 static bool wrong(struct form *f, int field, const char *takes)
 {
-	snprintf(f->preview, sizeof(f->preview), "%s: '%s' is not %s", f->field[field].label,
-		 f->field[field].line.text, takes);
+	const char *text = f->field[field].line.text;
+
+	if (*text)
+		snprintf(f->preview, sizeof(f->preview), "%s: '%s' is not %s",
+			 f->field[field].label, text, takes);
+	else
+		snprintf(f->preview, sizeof(f->preview), "%s is to be filled in: %s",
+			 f->field[field].label, takes);
 	return false;
 }
 
@@ -375,9 +381,10 @@ static void form_draw(struct mv_popup *p, struct mv_rect screen)
 	draw_fields(f, &in);
 	struct mv_rect line = mv_cut_bottom(&in, 1);
 
-	snprintf(foot, sizeof(foot),
-		 "Enter: %s   Tab: next field   Left Right: choose   Esc: leave",
-		 f->verdict == VERDICT_GOOD ? f->ops->verb : "-");
+	snprintf(foot, sizeof(foot), "%s%s%sTab: next field   Left Right: choose   Esc: leave",
+		 f->verdict == VERDICT_GOOD ? "Enter: " : "",
+		 f->verdict == VERDICT_GOOD ? f->ops->verb : "",
+		 f->verdict == VERDICT_GOOD ? "   " : "");
 	mv_text_fit(&a->canvas, line.row, line.col, line.cols, false, ST_POPUP, foot);
 	mv_cut_top(&in, 1);
 	line = mv_cut_top(&in, 1);

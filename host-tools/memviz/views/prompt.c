@@ -11,14 +11,14 @@
 static const struct {
 	const char *label, *hint;
 } kinds[] = {
-	[PROMPT_COMMAND] = {":",		 ""							       },
+	[PROMPT_COMMAND] = {":",		 ""								},
 	[PROMPT_SEARCH] = {"Search: ",
 			    "an address (0x...), a size, or a name; n goes on to the next"			 },
 	[PROMPT_FILTER] = {"Filter: ",
 			    "words that a line must have; !word leaves lines out; empty shows all"		 },
 	[PROMPT_JUMP] =
 		{"Jump to: ",
-			    "seconds from the beginning (90, 1:30, 2m), a share (50%), or +10 -10 from here"},
+			    "90, 1:30, 2m from the start, 50%, +10 -10 from here; after T digits are screens"},
 	[PROMPT_RECORD] = {"Record to: ", "a name ending in .xz is compressed; r again stops"		     },
 	[PROMPT_TRANSLATE] = {"Translate: ", "a virtual address, of the space shown on screen 4"		},
 };

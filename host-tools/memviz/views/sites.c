@@ -338,8 +338,9 @@ static void draw_nothing(struct sites *s, struct mv_rect r)
 	struct mv_app *a = s->view.app;
 
 	if (s->sites_ask.state == ASK_FAILED && a->replaying)
-		mv_note(a, r, "Up to here neither an answer nor an event of this recording says "
-			      "who allocated.");
+		mv_note(a, r,
+			"Up to here neither an answer nor an event of this recording says "
+			"who allocated.");
 	else if (s->sites_ask.state == ASK_FAILED)
 		mv_note(a, r, "%s", s->sites_ask.error.message);
 	else if (s->leaks || s->sites_ask.state == ASK_DONE)

@@ -120,6 +120,10 @@ static void draw(struct mv_view *v, struct mv_rect r)
 		 (unsigned long long)(s ? s->root : 0));
 	for (size_t i = 0; i < mv_get_count(o, "levels"); i++)
 		draw_level(a, &r, mv_get_item(o, "levels", i));
+	if (a->replaying)
+		mv_text(&a->canvas, mv_cut_top(&r, 1).row, r.col + 1, ST_DIM,
+			"A recording does not hold the entries of the tables, only where they "
+			"lead.");
 	mv_cut_top(&r, 1);
 	if (!mv_get_text(o, "pa", NULL)) {
 		mv_text(&a->canvas, r.row, r.col + 1, ST_WARN,

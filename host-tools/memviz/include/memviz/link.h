@@ -94,14 +94,18 @@ enum mv_status mv_target_parse(const char *text, struct mv_target *out, struct m
  * *connecting true the caller waits for POLLOUT and then asks
  * mv_transport_connected(). Serial lines and ptys are set to raw 8N1. */
 int mv_transport_open(const struct mv_target *t, bool *connecting, struct mv_error *e);
-/* The unix socket that `fd` is connected to, as its server named it; false: it is no such. */
-bool mv_transport_peer(int fd, char *out, size_t size);
+/* The server of a connected unix socket, and how it wrote its address. False: `fd` is no such. */
+struct mv_peer {
+	char path[112];
+	int pid;
+};
+bool mv_transport_peer(int fd, struct mv_peer *out);
 /* The clients of that server. One that serves one at a time, as QEMU does, lets the others wait
- * until that one has left. */
+ * until that one has left. None accepted, too, when the server is another user's. */
 struct mv_clients {
 	unsigned accepted, waiting;
 };
-struct mv_clients mv_transport_clients(const char *peer);
+struct mv_clients mv_transport_clients(const struct mv_peer *peer);
 enum mv_status mv_transport_connected(int fd, const struct mv_target *t, struct mv_error *e);
 
 #endif

@@ -300,9 +300,10 @@ struct json_object *mv_model_history(const struct mv_model *m, uint64_t since_us
 enum mv_applied mv_model_apply_history(struct mv_model *m, struct json_object *page,
 				       struct mv_error *e);
 
-/* Keeps an answer that a recording holds of a method whose result is no part of the state: mm.slabs,
- * trace.sites, trace.leaks. mv_model_answer() tells the newest of each, with "recorded_us": when it
- * was given. mm.object is answered from all of them. Other methods: nothing happens. */
+/* Keeps an answer that a recording holds of a method whose result is no part of the state:
+ * mm.slabs, trace.sites, trace.leaks. mv_model_answer() tells the newest of each, with
+ * "recorded_us": when it was given. mm.object is answered from all of them. Other methods: nothing
+ * happens. */
 void mv_model_keep_answer(struct mv_model *m, const char *method, struct json_object *params,
 			  struct json_object *result, uint64_t time_us);
 
