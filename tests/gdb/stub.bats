@@ -84,6 +84,29 @@ setup() {
 	has "'churn_take'"
 }
 
+@test "a stepped pushf pushes the code's own flags, wherever the stack pointer is" {
+	cat >"$BATS_TEST_TMPDIR/pushf.py" <<-'END'
+		import gdb
+		number = lambda text: int(gdb.parse_and_eval('(unsigned long)(%s)' % text))
+		gdb.execute('tbreak churn_take')
+		gdb.execute('continue')
+		inferior = gdb.selected_inferior()
+		saved = number('$rip'), number('$rsp')
+		# The trap's frame starts right below an aligned stack pointer.
+		for offset in (64, 72):
+		    at = saved[1] - saved[1] % 16 - offset
+		    gdb.execute('set $rip = %d' % inferior.search_memory(number('&kmalloc'), 64, b'\x9c'))
+		    gdb.execute('set $rsp = %d' % at)
+		    gdb.execute('stepi', to_string=True)
+		    flags = int.from_bytes(bytes(inferior.read_memory(at - 8, 8)), 'little')
+		    print('pushed', number('$rsp') == at - 8, hex(flags & 0x30300))
+		gdb.execute('set $rip = %d' % saved[0])
+		gdb.execute('set $rsp = %d' % saved[1])
+	END
+	gdb_on gdb.sock -ex "source $BATS_TEST_TMPDIR/pushf.py" -ex detach
+	[ "$(grep -c '^pushed True 0x200$' <<<"$output")" -eq 2 ]
+}
+
 @test "memory: write and read back 64 KiB, search, compare sections by CRC" {
 	cat >"$BATS_TEST_TMPDIR/memory.py" <<-'END'
 		import gdb, json, os
