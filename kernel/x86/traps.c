@@ -141,7 +141,9 @@ static void dispatch_interrupt(struct trap_frame *frame, struct percpu *cpu)
 	    __atomic_exchange_n(&debugger_requested, false, __ATOMIC_ACQ_REL))
 		offer(&debugger, frame);
 	cpu->irq_depth--;
-	if (cpu->irq_depth == 0)
+	/* An interrupt hits code with IF set. Where IF is clear now, the debugger cleared it for a
+	 * step of this thread: no other one may come in between. */
+	if (cpu->irq_depth == 0 && (frame->rflags & RFLAGS_IF))
 		thread_preempt_point();
 }
 
