@@ -84,6 +84,71 @@ setup() {
 	has "'churn_take'"
 }
 
+@test "registers are written and read back; what the stub stands on is refused" {
+	cat >"$BATS_TEST_TMPDIR/registers.py" <<-'END'
+		import gdb
+		def value(name):
+		    raw = gdb.selected_frame().read_register(name)
+		    return int(raw.cast(gdb.lookup_type('unsigned int' if name == 'eflags' else 'unsigned long')))
+		def change(name, new):
+		    old = value(name)
+		    try:
+		        gdb.execute('set $%s = %d' % (name, new(old)))
+		        gdb.execute('maintenance flush register-cache')
+		        print(name, 'kept' if value(name) == old else 'written' if value(name) == new(old) else 'wrong')
+		        gdb.execute('set $%s = %d' % (name, old))
+		    except gdb.error:
+		        gdb.execute('maintenance flush register-cache')
+		        print(name, 'refused' if value(name) == old else 'wrong')
+		for name in 'rax rbx rcx rdx rsi rdi rbp r8 r9 r10 r11 r12 r13 r14 r15 fs_base cr2'.split():
+		    change(name, lambda old: old ^ 0x123456789ab0)
+		change('eflags', lambda old: old ^ 0x8d5)
+		change('cr8', lambda old: old ^ 1)
+		change('cr0', lambda old: old ^ 0x10000)
+		change('cr0', lambda old: old ^ 0x80000000)
+		change('fs_base', lambda old: 1 << 63)
+		for name in 'cr3 cr4 efer gs_base rip'.split():
+		    change(name, lambda old: old ^ (1 << 51))
+		gdb.execute('set $xmm3.v2_int64[1] = 0x1122334455667788')
+		gdb.execute('maintenance flush register-cache')
+		gdb.execute('p/x $xmm3.v2_int64[1]')
+		sp = value('rsp')
+		try:
+		    gdb.selected_inferior().write_memory(sp - 64, b'x' * 8)
+		    print('stack written')
+		except gdb.error:
+		    print('stack refused')
+	END
+	gdb_on gdb.sock -ex 'tbreak churn_take' -ex continue -ex "source $BATS_TEST_TMPDIR/registers.py" \
+		-ex 'tbreak churn_take' -ex continue -ex 'mm check' -ex detach
+	[ "$(grep -cE '^[a-z0-9_]+ written$' <<<"$output")" -eq 20 ]
+	[ "$(grep -cE '^(cr0|fs_base|cr3|cr4|efer|gs_base|rip|stack) refused$' <<<"$output")" -eq 8 ]
+	has_not ' (wrong|kept)$'
+	has '= 0x1122334455667788'
+	has 'all is well'
+}
+
+@test "watches of every size, reads too; until and finish" {
+	cat >"$BATS_TEST_TMPDIR/watch.py" <<-'END'
+		import gdb
+		for kind in ('watch', 'rwatch', 'awatch'):
+		    for type in ('char', 'short', 'int', 'long'):
+		        gdb.execute('%s *(unsigned %s *)&mm_zones[1].given' % (kind, type))
+		        gdb.execute('continue')
+		        gdb.execute('delete')
+		gdb.execute('tbreak churn_take')
+		gdb.execute('continue')
+		gdb.execute('advance kmalloc')
+		gdb.execute('bt 2')
+		gdb.execute('until')
+		gdb.execute('finish')
+	END
+	gdb_on gdb.sock -ex "source $BATS_TEST_TMPDIR/watch.py" -ex detach
+	[ "$(grep -cE 'hit Hardware (watchpoint|read watchpoint|access)' <<<"$output")" -eq 12 ]
+	has '#1 .* in workload_alloc'
+	has 'Value returned is'
+}
+
 @test "a stepped pushf pushes the code's own flags, wherever the stack pointer is" {
 	cat >"$BATS_TEST_TMPDIR/pushf.py" <<-'END'
 		import gdb
