@@ -15,6 +15,8 @@
 #include <string.h>
 
 _Static_assert(offsetof(struct trap_frame, cs) == FRAME_CS, "trap_entry.S relies on it");
+_Static_assert(offsetof(struct trap_frame, rip) == FRAME_RIP, "trap_entry.S tells debuggers");
+_Static_assert(offsetof(struct trap_frame, rsp) == FRAME_RSP, "trap_entry.S tells debuggers");
 _Static_assert(sizeof(struct trap_frame) == FRAME_BYTES, "trap_entry.S relies on it");
 
 /* One open trap_try(): where its stack was. */

@@ -84,6 +84,24 @@ setup() {
 	has "'churn_take'"
 }
 
+@test "backtraces of all threads lead through interrupts to where the threads began" {
+	cat >"$BATS_TEST_TMPDIR/all.py" <<-'END'
+		import gdb
+		# Until a thread is met that an interrupt took the CPU from.
+		for _ in range(200):
+		    gdb.execute('tbreak churn_take', to_string=True)
+		    gdb.execute('continue', to_string=True)
+		    text = gdb.execute('thread apply all bt', to_string=True)
+		    if ' in trap_common ' in text:
+		        break
+		print(text)
+	END
+	gdb_on gdb.sock -ex "source $BATS_TEST_TMPDIR/all.py" -ex detach
+	has ' in trap_common '
+	has_not '\?\? \(\)|Backtrace stopped'
+	[ "$(grep -c ' in context_start ' <<<"$output")" -ge 5 ]
+}
+
 @test "registers are written and read back; what the stub stands on is refused" {
 	cat >"$BATS_TEST_TMPDIR/registers.py" <<-'END'
 		import gdb
