@@ -231,10 +231,26 @@ int gdbstub_port_read_byte(void *target, uint32_t wait_ms)
 	}
 }
 
+/* A socket holds some hundred bytes that nobody has read. While the kernel stands still anyway, a
+ * debugger on a busy machine may be slow to read: half a reply would end its session. */
+#define SLOW_READER_US UINT64_C(10000000)
+
 void gdbstub_port_write(void *target, const void *bytes, size_t len_bytes)
 {
+	const char *at = bytes;
+	uint64_t start_us = time_now_us();
+
 	(void)target;
-	uart_write_polled(self.uart, bytes, len_bytes);
+	for (;;) {
+		size_t sent = uart_write_polled(self.uart, at, len_bytes);
+
+		at += sent;
+		len_bytes -= sent;
+		if (sent)
+			start_us = time_now_us();
+		if (!len_bytes || !self.active || time_now_us() - start_us > SLOW_READER_US)
+			return;
+	}
 }
 
 /* ---- panic ---- */

@@ -20,6 +20,7 @@ teardown() {
 	echo "$output" | tail -n 20
 	[ "$status" -eq 0 ]
 	[ "$(grep -c '^answered after' <<<"$output")" -eq 78 ]
+	has '^whole$'
 	has '^every truncation answered'
 	# Nothing of it has harmed the kernel, which runs.
 	run "$BUILD/memviz" -t "unix:$kernel_dir/inspect-uart.sock" --timeout 60 check

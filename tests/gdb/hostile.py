@@ -5,6 +5,7 @@ Run inside GDB (for its Python and its symbols), which itself is not attached; D
 
 import re
 import socket
+import time
 
 import gdb
 
@@ -80,9 +81,22 @@ class Line:
         return True
 
 
+def slow_reader(line):
+    """A socket holds some hundred bytes of a UART's: the rest waits until the debugger reads."""
+    line.send(frame("m%x,2000" % (DATA & ~0xfff)))
+    time.sleep(1)
+    heard = b""
+    while not re.search(rb"(?s)#..$", heard):
+        heard += line.socket.recv(1 << 16)
+    body, checksum = heard[heard.index(b"$") + 1 : -3], heard[-2:]
+    print("whole" if checksum == b"%02x" % (sum(body) & 255) else "cut off")
+
+
 def main():
     line = Line()
     line.send(frame("qSupported"))
+    line.answers()
+    slow_reader(line)
     for no_ack in (False, True):
         if no_ack:
             line.send(frame("QStartNoAckMode"))
