@@ -45,7 +45,8 @@ gdbstub-fuzz-smoke.srcs  := gdbstub/test/test_fuzz_smoke.c gdbstub/test/fuzz_ses
 gdbstub-fuzz-smoke.libs  := -lcmocka
 
 TAP_TESTS += gdbstub/test/sessions.bats
-TAP_TESTS += tests/gdb/stub.bats tests/gdb/commands.bats tests/gdb/sessions.bats tests/gdb/lost.bats
+TAP_TESTS += tests/gdb/stub.bats tests/gdb/commands.bats tests/gdb/sessions.bats tests/gdb/lost.bats \
+	tests/gdb/hostile.bats tests/gdb/debug.bats
 
 # The GDB commands beside the kernel's file, under the name that GDB loads by itself too.
 $(BUILD)/vitrine-gdb.py: gdbstub/gdb/vitrine-gdb.py

@@ -2,9 +2,11 @@
  * One instruction, and nothing else of the machine.
  *
  * A step runs with TF set and IF clear: no interrupt handler is entered in between. The stepped
- * code must not notice. Instructions that read or write those two flags are therefore emulated on
- * the saved registers (PUSHF, POPF, CLI, STI, and IRET within the same privilege level), and so is
- * HLT, which with IF clear would never end: it may always wake early. An IRET to elsewhere and a
+ * code must not notice. Instructions that write those two flags are therefore emulated on the saved
+ * registers (POPF, CLI, STI, and IRET within the same privilege level), and so is HLT, which with
+ * IF clear would never end: it may always wake early. What PUSHF pushed is mended afterwards: it
+ * cannot be emulated, since the trap's own frame may lie right below the stack pointer. An IRET to
+ * elsewhere and a
  * POPF whose stack cannot be read here load RFLAGS by themselves; what they loaded is kept. Code
  * outside ring 0 cannot see IF clear without being able to set it, INT and SYSCALL enter the
  * kernel, which looks at the saved IF: these step with their own IF.
@@ -13,9 +15,9 @@
 
 #include <string.h>
 
-#define FLAGS_POPF   UINT64_C(0x247fd5)	  /* what POPF loads in ring 0, TF apart: it stays ours */
-#define FLAGS_PUSHF  (~UINT64_C(0x30100)) /* PUSHF stores RF and VM as 0; TF was never theirs */
+#define FLAGS_POPF   UINT64_C(0x247fd5) /* what POPF loads in ring 0, TF apart: it stays ours */
 #define FLAGS_IRET   (FLAGS_POPF | UINT64_C(0x10000)) /* and RF */
+#define PUSHF	     0x9cu
 #define WINDOW_STEPS 256u
 
 struct instruction {
@@ -54,6 +56,12 @@ static struct instruction decode(struct gdbstub *stub, uint64_t rip)
 	return insn;
 }
 
+/* What PUSHF and POPF move. */
+static uint8_t flags_bytes(const struct instruction *insn)
+{
+	return insn->operand16 && !insn->rex_w ? 2 : 8;
+}
+
 static bool stack_read(struct gdbstub *stub, uint64_t rsp, void *out, size_t len)
 {
 	return gdbstub_port_read_memory(stub->target, GDBSTUB_VIRTUAL, rsp, out, len) == len;
@@ -61,21 +69,10 @@ static bool stack_read(struct gdbstub *stub, uint64_t rsp, void *out, size_t len
 
 /* Each emulator changes `regs` and returns true, or changes nothing and returns false: then the
  * CPU does it, faults included. */
-static bool emulate_pushf(struct gdbstub *stub, struct gdbstub_registers *regs,
-			  const struct instruction *insn)
-{
-	size_t width = insn->operand16 && !insn->rex_w ? 2 : 8;
-	uint64_t flags = regs->rflags & FLAGS_PUSHF, rsp = regs->gpr[GDBSTUB_RSP] - width;
-	if (gdbstub_port_write_memory(stub->target, GDBSTUB_VIRTUAL, rsp, &flags, width) != width)
-		return false;
-	regs->gpr[GDBSTUB_RSP] = rsp;
-	return true;
-}
-
 static bool emulate_popf(struct gdbstub *stub, struct gdbstub_registers *regs,
 			 const struct instruction *insn)
 {
-	size_t width = insn->operand16 && !insn->rex_w ? 2 : 8;
+	size_t width = flags_bytes(insn);
 	uint64_t mask = width == 2 ? FLAGS_POPF & UINT64_C(0xffff) : FLAGS_POPF, flags = 0;
 	if (!stack_read(stub, regs->gpr[GDBSTUB_RSP], &flags, width))
 		return false;
@@ -127,12 +124,11 @@ static const struct emulation {
 	bool loads_flags; /* when the CPU has to do it */
 	bool (*emulate)(struct gdbstub *, struct gdbstub_registers *, const struct instruction *);
 } emulations[] = {
-	{0x9c, false, emulate_pushf},
-	      {0x9d, true,  emulate_popf },
-	  {0xcf, true,  emulate_iret },
-	{0xfa, false, emulate_cli	 },
-	      {0xfb, false, emulate_sti  },
-	  {0xf4, false, emulate_hlt  },
+	{0x9d, true,  emulate_popf},
+	    {0xcf, true,	 emulate_iret},
+	{0xfa, false, emulate_cli },
+	{0xfb, false, emulate_sti },
+	    {0xf4, false, emulate_hlt },
 };
 
 static const struct emulation *emulation_of(const struct instruction *insn)
@@ -187,14 +183,28 @@ enum step_outcome step_prepare(struct gdbstub *stub)
 	if (!regs || (regs->groups & needed) != needed)
 		return STEP_LOST;
 	bool kernel_code = !(regs->segment[GDBSTUB_CS] & 3);
+	stub->step.pushed_bytes = 0;
 	if (breakpoint_wants(stub, regs->rip))
 		return run_natively(stub, kernel_code, false);
 	struct instruction insn = decode(stub, regs->rip);
+	if (insn.opcode == PUSHF)
+		stub->step.pushed_bytes = flags_bytes(&insn);
 	const struct emulation *emulation = emulation_of(&insn);
 	if (kernel_code && emulation && emulate(stub, emulation, &insn))
 		return STEP_DONE;
 	return run_natively(stub, kernel_code && !enters_kernel(&insn),
 			    emulation && emulation->loads_flags);
+}
+
+/* A PUSHF was stepped: the code gets its own flags to read back. */
+static void mend_pushed(struct gdbstub *stub, uint64_t rsp)
+{
+	const struct gdbstub_step *step = &stub->step;
+	uint64_t flags = 0;
+	if (!stack_read(stub, rsp, &flags, step->pushed_bytes))
+		return;
+	flags = (flags & ~RFLAGS_TF) | (step->masked ? RFLAGS_IF : 0);
+	gdbstub_port_write_memory(stub->target, GDBSTUB_VIRTUAL, rsp, &flags, step->pushed_bytes);
 }
 
 void step_finish(struct gdbstub *stub, bool completed)
@@ -205,6 +215,8 @@ void step_finish(struct gdbstub *stub, bool completed)
 	if (!regs)
 		return; /* the thread is gone, and its flags with it */
 	regs->rflags &= ~RFLAGS_TF;
+	if (completed)
+		mend_pushed(stub, regs->gpr[GDBSTUB_RSP]);
 	if (step->masked && !(completed && step->flags_from_code))
 		regs->rflags |= RFLAGS_IF;
 	registers_store(stub);

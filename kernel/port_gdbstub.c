@@ -31,6 +31,24 @@
 
 static struct stub_target self;
 
+/* ---- the shared line ---- */
+
+/* Whether a byte of a shared line is the stub's. */
+static bool is_ours(uint8_t byte)
+{
+	if (!self.mux)
+		return true;
+	/* A record holds no control characters: Ctrl-C gets through even behind half a one. */
+	if (self.in_record && byte != CTRL_C) {
+		self.in_record = byte != '\n';
+		return false;
+	}
+	if (self.stub.line_state != GDBSTUB_LINE_IDLE)
+		return true;
+	self.in_record = byte == RS;
+	return byte == '$' || byte == CTRL_C || byte == '+' || byte == '-';
+}
+
 /* ---- stopping ---- */
 
 static uint64_t current_thread_id(void)
@@ -54,8 +72,10 @@ static void tell_loss(void)
 	pr_warn("gdb: the debugger is gone; its breakpoints are out of memory, the kernel goes on");
 }
 
-/* True: go on; false: the kernel's own handling of the fault shall happen. */
-static bool stop(struct trap_frame *frame, const struct gdbstub_event *why)
+static const struct gdbstub_event request = {.cause = GDBSTUB_CAUSE_REQUEST};
+
+/* One visit. True: go on; false: the kernel's own handling of the fault shall happen. */
+static bool visit(struct trap_frame *frame, const struct gdbstub_event *why)
 {
 	struct gdbstub_event event = *why;
 
@@ -70,6 +90,27 @@ static bool stop(struct trap_frame *frame, const struct gdbstub_event *why)
 	if (resume.abandoned)
 		note_loss();
 	return !resume.deliver;
+}
+
+/* What the receive interrupt took from the chip behind the packet that asked for the stop, and the
+ * stub has not read: no further interrupt comes for it. True: it asks for a stop again. */
+static bool more_was_said(void)
+{
+	int byte;
+
+	for (unsigned n = 0; n < UART_RX_BYTES && (byte = uart_getc_polled(self.uart)) >= 0; n++)
+		if (is_ours((uint8_t)byte) && gdbstub_rx_byte(&self.stub, (uint8_t)byte))
+			return true;
+	return false;
+}
+
+static bool stop(struct trap_frame *frame, const struct gdbstub_event *why)
+{
+	bool go_on = visit(frame, why);
+
+	while (go_on && more_was_said())
+		go_on = visit(frame, &request);
+	return go_on;
 }
 
 static bool on_debug_trap(struct trap_frame *frame)
@@ -118,8 +159,6 @@ static bool on_fault(struct trap_frame *frame)
 /* The end of an interrupt in which the line asked for a stop. */
 static bool on_request(struct trap_frame *frame)
 {
-	static const struct gdbstub_event request = {.cause = GDBSTUB_CAUSE_REQUEST};
-
 	if (self.lost && !self.active)
 		tell_loss();
 	if (self.stop_wanted && !self.active)
@@ -145,22 +184,6 @@ static bool on_trap(struct trap_frame *frame)
 }
 
 /* ---- the line while the kernel runs ---- */
-
-/* Whether a byte of a shared line is the stub's. */
-static bool is_ours(uint8_t byte)
-{
-	if (!self.mux)
-		return true;
-	/* A record holds no control characters: Ctrl-C gets through even behind half a one. */
-	if (self.in_record && byte != CTRL_C) {
-		self.in_record = byte != '\n';
-		return false;
-	}
-	if (self.stub.line_state != GDBSTUB_LINE_IDLE)
-		return true;
-	self.in_record = byte == RS;
-	return byte == '$' || byte == CTRL_C || byte == '+' || byte == '-';
-}
 
 /* What comes behind the byte that asked for the stop waits in the driver's ring. */
 static bool on_byte(uint8_t byte, void *context)
@@ -209,10 +232,26 @@ int gdbstub_port_read_byte(void *target, uint32_t wait_ms)
 	}
 }
 
+/* A socket holds some hundred bytes that nobody has read. While the kernel stands still anyway, a
+ * debugger on a busy machine may be slow to read: half a reply would end its session. */
+#define SLOW_READER_US UINT64_C(10000000)
+
 void gdbstub_port_write(void *target, const void *bytes, size_t len_bytes)
 {
+	const char *at = bytes;
+	uint64_t start_us = time_now_us();
+
 	(void)target;
-	uart_write_polled(self.uart, bytes, len_bytes);
+	for (;;) {
+		size_t sent = uart_write_polled(self.uart, at, len_bytes);
+
+		at += sent;
+		len_bytes -= sent;
+		if (sent)
+			start_us = time_now_us();
+		if (!len_bytes || !self.active || time_now_us() - start_us > SLOW_READER_US)
+			return;
+	}
 }
 
 /* ---- panic ---- */

@@ -103,6 +103,11 @@ static size_t copy_physical(uint64_t physical, uint8_t *bytes, size_t len, page_
 	return done;
 }
 
+static bool overlaps(uint64_t address, uint64_t len, const void *start, const void *end)
+{
+	return address < (uintptr_t)end && address + len > (uintptr_t)start;
+}
+
 /* ---- the port ---- */
 
 size_t gdbstub_port_read_memory(void *target, enum gdbstub_space space, uint64_t address, void *out,
@@ -113,12 +118,24 @@ size_t gdbstub_port_read_memory(void *target, enum gdbstub_space space, uint64_t
 					 : copy_virtual(address, out, len_bytes, copy_in);
 }
 
+#define STACK_SPAN 0x10000 /* further off, the frame is not on this stack: a panic's copy */
+
+/* The stopped code's stack holds the stub's frames right now, below the stopped stack pointer. */
+static bool is_own_stack(const struct stub_target *target, uint64_t address, size_t len)
+{
+	const char *here = __builtin_frame_address(0);
+	const char *end = (const char *)(target->frame + 1);
+
+	return here < end && end - here < STACK_SPAN && overlaps(address, len, here, end);
+}
+
 size_t gdbstub_port_write_memory(void *target, enum gdbstub_space space, uint64_t address,
 				 const void *bytes, size_t len_bytes)
 {
 	uint8_t *source = (uint8_t *)(uintptr_t)bytes;
 
-	(void)target;
+	if (space == GDBSTUB_VIRTUAL && is_own_stack(target, address, len_bytes))
+		return 0;
 	return space == GDBSTUB_PHYSICAL ? copy_physical(address, source, len_bytes, copy_out)
 					 : copy_virtual(address, source, len_bytes, copy_out);
 }
@@ -176,11 +193,6 @@ bool gdbstub_port_region(void *target, uint64_t address, struct gdbstub_region *
 /* Edges of the code that runs between a trap and the moment at which breakpoints are out of
  * memory, and back: vitrine.lds puts it together. */
 extern const char stub_path_start[], stub_path_end[];
-
-static bool overlaps(uint64_t address, uint64_t len, const void *start, const void *end)
-{
-	return address < (uintptr_t)end && address + len > (uintptr_t)start;
-}
 
 bool gdbstub_port_is_protected(void *target, uint64_t address, uint64_t len_bytes)
 {

@@ -139,13 +139,43 @@ static bool selectors_fit(const struct gdbstub_registers *regs)
 	       (cs == USER_CS && ss == USER_DS);
 }
 
-static bool fixed_unchanged(const struct gdbstub_registers *now,
-			    const struct gdbstub_registers *want)
+/* Bits of CR0 that a debugger may change: MP NE WP AM. The rest, CR3, CR4 and EFER would take the
+ * ground from under the stub, as would the kernel's own GS base. */
+#define CR0_SETTABLE UINT64_C(0x50022)
+#define CR8_MAX	     15u
+
+static bool specials_fit(const struct gdbstub_registers *now, const struct gdbstub_registers *want)
 {
+	static const enum gdbstub_control fixed[] = {GDBSTUB_CR3, GDBSTUB_CR4, GDBSTUB_EFER};
+
+	for (unsigned i = 0; i < sizeof(fixed) / sizeof(*fixed); i++)
+		if (now->control[fixed[i]] != want->control[fixed[i]])
+			return false;
 	return !memcmp(&now->segment[GDBSTUB_DS], &want->segment[GDBSTUB_DS],
 		       sizeof(now->segment) - GDBSTUB_DS * sizeof(*now->segment)) &&
-	       !memcmp(now->control, want->control, sizeof(now->control)) &&
-	       now->fs_base == want->fs_base && now->gs_base == want->gs_base;
+	       !((now->control[GDBSTUB_CR0] ^ want->control[GDBSTUB_CR0]) & ~CR0_SETTABLE) &&
+	       want->control[GDBSTUB_CR8] <= CR8_MAX && paging_canonical(want->fs_base) &&
+	       (now->gs_base == want->gs_base ||
+		(now->segment[GDBSTUB_CS] == USER_CS && paging_canonical(want->gs_base)));
+}
+
+static void load_specials(struct stub_target *target, const struct gdbstub_registers *want)
+{
+	struct gdbstub_registers *now = &target->before;
+
+	if (!memcmp(now->control, want->control, sizeof(now->control)) &&
+	    now->fs_base == want->fs_base && now->gs_base == want->gs_base)
+		return;
+	write_cr0(want->control[GDBSTUB_CR0]);
+	write_cr2(want->control[GDBSTUB_CR2]);
+	write_cr8(want->control[GDBSTUB_CR8]);
+	wrmsr(MSR_FS_BASE, want->fs_base);
+	if (now->gs_base != want->gs_base)
+		wrmsr(MSR_KERNEL_GS, want->gs_base);
+	target->frame->cr2 = want->control[GDBSTUB_CR2];
+	memcpy(now->control, want->control, sizeof(now->control));
+	now->fs_base = want->fs_base;
+	now->gs_base = want->gs_base;
 }
 
 static void load_fpu(struct stub_target *target, const uint8_t *image)
@@ -167,8 +197,9 @@ bool gdbstub_port_write_registers(void *target, uint64_t thread_id,
 	struct trap_frame *frame = self->frame;
 
 	if (thread_id != self->thread_id || !paging_canonical(regs->rip) || !selectors_fit(regs) ||
-	    !fixed_unchanged(&self->before, regs))
+	    !specials_fit(&self->before, regs))
 		return false;
+	load_specials(self, regs);
 	for (unsigned i = 0; i < GDBSTUB_GPRS; i++)
 		*frame_register(frame, i) = regs->gpr[i];
 	frame->rip = regs->rip;

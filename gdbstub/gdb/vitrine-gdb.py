@@ -498,10 +498,13 @@ class Kernel:
         root, rows = current_root(), []
         while at:
             row = layout.one(at)
-            current = row.root == root or (at != kernel_at and row.active != 0)
-            rows.append((row, current))
+            rows.append((row, row.root == root or (at != kernel_at and row.active != 0)))
             at = row.next
-        return sorted(rows, key=lambda pair: pair[0].id)
+        rows.sort(key=lambda pair: pair[0].id)
+        # A core does not tell CR3: the kernel's own space, the first, is what no other one is.
+        if root is None and rows and not any(current for _, current in rows):
+            rows[0] = (rows[0][0], True)
+        return rows
 
     def space(self, number=None):
         rows = self.spaces()

@@ -430,11 +430,22 @@ static enum outcome execute(struct mock *mock)
 	}
 }
 
+/* As on the real machine the trap's frame lies right below the stopped code's stack pointer: what
+ * anybody writes there meanwhile is gone. */
+static void pop_frame(struct mock *mock, uint64_t rsp)
+{
+	enum { FRAME_BYTES = 200 };
+	if (rsp >= MOCK_BASE + 0x7000 && rsp <= MOCK_BASE + 0xa000)
+		memset(mock->ram + (rsp - MOCK_BASE) - FRAME_BYTES, 0xee, FRAME_BYTES);
+}
+
 static void stop(struct mock *mock, struct gdbstub_event event)
 {
+	uint64_t rsp = mock->main.gpr[GDBSTUB_RSP];
 	event.thread_id = MOCK_MAIN;
 	mock->entries++;
 	struct gdbstub_resume resume = gdbstub_stopped(&mock->stub, &event);
+	pop_frame(mock, rsp);
 	check(mock);
 	mock->held += !resume.others_run;
 	mock->alone += resume.abandoned;

@@ -577,7 +577,7 @@ static void emulated_step_stops_at_breakpoint(void **state)
 {
 	(void)state;
 	session_open(&s);
-	s.mock.main.rip = MOCK_BASE + 0x14; /* pushf, then cli: neither runs on the CPU */
+	s.mock.main.rip = MOCK_BASE + 0x14; /* pushf, then cli, which never runs on the CPU */
 	session_packet(&s, "Z0,100015,1");
 	session_packet(&s, "vCont;r100014,100029:1");
 	session_packet(&s, "z0,100015,1");
@@ -677,7 +677,7 @@ static void emulated_step_without_an_answer(void **state)
 	(void)state;
 	session_open(&s);
 	s.mock.quiet_end = true;
-	s.mock.main.rip = MOCK_BASE + 0x14; /* pushf: its end is reported at once */
+	s.mock.main.rip = MOCK_BASE + 0x15; /* cli: its end is reported at once */
 	session_packet(&s, "vCont;s:1");
 	session_play(&s);
 	assert_int_equal(s.mock.alone, 1);

@@ -249,7 +249,11 @@ start_high:
 	movq	%rax, %gs:PERCPU_CANARY
 
 	xorl	%ebp, %ebp              /* the end of every backtrace */
+	.cfi_sections .debug_frame
+	.cfi_startproc
+	.cfi_undefined rip
 	call	kernel_main
+	.cfi_endproc
 1:	cli
 	hlt
 	jmp	1b

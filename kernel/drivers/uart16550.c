@@ -564,23 +564,25 @@ static void drain_ring(struct port *p)
 		send_burst(p);
 }
 
-void uart_write_polled(unsigned port, const void *data, size_t len)
+size_t uart_write_polled(unsigned port, const void *data, size_t len)
 {
 	struct port *p = find(port);
 	const uint8_t *at = data;
+	size_t left = len;
 
 	if (p == NULL)
-		return;
+		return 0;
 	drain_ring(p);
-	while (len > 0 && wait_for_room(p)) {
-		size_t max = p->fifo ? BURST : 1, piece = len < max ? len : max;
+	while (left > 0 && wait_for_room(p)) {
+		size_t max = p->fifo ? BURST : 1, piece = left < max ? left : max;
 
 		outsb(p->base, at, piece);
 		p->stats.tx_bytes += piece;
 		at += piece;
-		len -= piece;
+		left -= piece;
 	}
-	p->stats.tx_dropped += len;
+	p->stats.tx_dropped += left;
+	return len - left;
 }
 
 void uart_putc_polled(unsigned port, uint8_t byte)

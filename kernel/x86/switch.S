@@ -22,14 +22,19 @@ context_switch:
 	ret
 	.size context_switch, . - context_switch
 
-/* The first thing a new thread executes: context_prepare() left entry in %rbx, argument in %r12. */
+/* The first thing a new thread executes: context_prepare() left entry in %rbx, argument in %r12.
+ * Debuggers learn that nobody called it: backtraces end here. */
 	.globl context_start
 	.type context_start, @function
+	.cfi_sections .debug_frame
+	.cfi_startproc
+	.cfi_undefined rip
 context_start:
 	movq	%r12, %rdi
 	xorl	%ebp, %ebp
 	call	*%rbx
 	ud2
+	.cfi_endproc
 	.size context_start, . - context_start
 
 	.section .note.GNU-stack, "", @progbits

@@ -71,6 +71,27 @@ trap_stubs:
 	iretq
 .endm
 
+/*
+ * What debuggers need to see the interrupted code as the caller of trap_dispatch: where the frame
+ * that %rsp points at (and 8 bytes more) keeps each register. The canonical frame address is the
+ * frame's end, and the interrupted %rsp one of the registers in it. (Not marked as a signal's frame:
+ * GDB 13 then stops there.)
+ */
+	.cfi_sections .debug_frame
+.macro call_trap_dispatch
+	.cfi_startproc simple
+	.cfi_def_cfa %rsp, 8 + FRAME_BYTES
+	.set	slot, -FRAME_BYTES
+	.irp	register, r15, r14, r13, r12, r11, r10, r9, r8, rbp, rdi, rsi, rdx, rcx, rbx, rax
+	.cfi_offset \register, slot
+	.set	slot, slot + 8
+	.endr
+	.cfi_offset rip, FRAME_RIP - FRAME_BYTES
+	.cfi_offset rsp, FRAME_RSP - FRAME_BYTES
+	call	trap_dispatch
+	.cfi_endproc
+.endm
+
 	.balign 16
 trap_common:
 	save_registers
@@ -79,7 +100,7 @@ trap_common:
 	swapgs
 1:	movq	%rsp, %rdi
 	subq	$8, %rsp                /* keep the ABI's alignment */
-	call	trap_dispatch
+	call_trap_dispatch
 	.globl trap_return
 trap_return:
 	addq	$8, %rsp
@@ -100,7 +121,7 @@ trap_any_gs:
 	incl	%ebx
 1:	movq	%rsp, %rdi
 	subq	$8, %rsp
-	call	trap_dispatch
+	call_trap_dispatch
 	.globl trap_return_any_gs
 trap_return_any_gs:
 	addq	$8, %rsp

@@ -15,6 +15,8 @@
 #include <string.h>
 
 _Static_assert(offsetof(struct trap_frame, cs) == FRAME_CS, "trap_entry.S relies on it");
+_Static_assert(offsetof(struct trap_frame, rip) == FRAME_RIP, "trap_entry.S tells debuggers");
+_Static_assert(offsetof(struct trap_frame, rsp) == FRAME_RSP, "trap_entry.S tells debuggers");
 _Static_assert(sizeof(struct trap_frame) == FRAME_BYTES, "trap_entry.S relies on it");
 
 /* One open trap_try(): where its stack was. */
@@ -141,7 +143,9 @@ static void dispatch_interrupt(struct trap_frame *frame, struct percpu *cpu)
 	    __atomic_exchange_n(&debugger_requested, false, __ATOMIC_ACQ_REL))
 		offer(&debugger, frame);
 	cpu->irq_depth--;
-	if (cpu->irq_depth == 0)
+	/* An interrupt hits code with IF set. Where IF is clear now, the debugger cleared it for a
+	 * step of this thread: no other one may come in between. */
+	if (cpu->irq_depth == 0 && (frame->rflags & RFLAGS_IF))
 		thread_preempt_point();
 }
 

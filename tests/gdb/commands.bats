@@ -138,3 +138,49 @@ setup() {
 		[ "$(jq .used <<<"$output")" = "$(jq .used <<<"$stat")" ]
 	fi
 }
+
+@test "a quiet kernel: QEMU's stub and a core answer byte for byte what the inspector does" {
+	quiet=gdb-commands-quiet
+	(
+		start_kernel "$quiet" 'directmap=1G workload=none trace=on inspect=full'
+	)
+	kernel_dir=$BUILD/run/$quiet
+	ask() {
+		"$BUILD/memviz" -t "unix:$kernel_dir/inspect-uart.sock" --timeout 60 --json call "$@" | jq -cS .
+	}
+	# Something to see: objects, frames, a mapping.
+	for size in 100 100 5000 70000; do ask mm.kmalloc "size=$size" >/dev/null; done
+	ask mm.alloc_pages zone=ZONE_UNMAPPED_IN_PGT num=3 >/dev/null
+	methods=(mm.stat mm.zones mm.frames mm.caches 'mm.slabs size=128' mm.spaces 'mm.mappings space=0'
+		'mm.translate va=0xffffffff80200000' 'mm.rmap pa=0x1000000 len=8192' mm.check trace.sites)
+	commands=('mm stat' 'mm zones' 'mm frames' 'mm caches' 'mm slab 128' 'mm spaces' 'mm mappings 0'
+		'mm translate 0xffffffff80200000' 'mm rmap 0x1000000 8192' 'mm check' 'mm sites')
+	arguments=()
+	for i in "${!methods[@]}"; do
+		# shellcheck disable=SC2086
+		ask ${methods[i]} >"$BATS_TEST_TMPDIR/inspector.$i"
+		arguments+=(-ex "echo COMMAND $i\\n" -ex "${commands[i]} -json")
+	done
+	gdb_on qemu-gdb.sock "${arguments[@]}" >/dev/null
+	echo "$output" >"$BATS_TEST_TMPDIR/qemu"
+	printf '%s\n' '{"execute":"qmp_capabilities"}' \
+		"{\"execute\":\"dump-guest-memory\",\"arguments\":{\"paging\":true,\"protocol\":\"file:$PWD/$kernel_dir/core\"}}" |
+		timeout 60 socat -t 30 - "UNIX-CONNECT:$kernel_dir/qmp.sock" >/dev/null
+	timeout 100 gdb -nx -batch -iex 'set auto-load no' -iex 'set width 0' -ex "file $BUILD/vitrine.elf" \
+		-ex "core-file $kernel_dir/core" -ex 'source gdbstub/gdb/vitrine-gdb.py' "${arguments[@]}" \
+		>"$BATS_TEST_TMPDIR/core"
+	stop_kernel "$quiet"
+	rm -f "$kernel_dir/core"
+	different=0
+	for from in qemu core; do
+		for i in "${!methods[@]}"; do
+			sed -n "/^COMMAND $i$/{n;p}" "$BATS_TEST_TMPDIR/$from" | jq -cS . >"$BATS_TEST_TMPDIR/answer"
+			if ! cmp -s "$BATS_TEST_TMPDIR/answer" "$BATS_TEST_TMPDIR/inspector.$i"; then
+				echo "$from differs: ${commands[i]}"
+				diff "$BATS_TEST_TMPDIR/answer" "$BATS_TEST_TMPDIR/inspector.$i" | cut -c 1-600
+				different=1
+			fi
+		done
+	done
+	[ "$different" -eq 0 ]
+}

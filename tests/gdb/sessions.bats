@@ -70,7 +70,10 @@ teardown() {
 		-ex 'monitor mm.map va=0xffffc00000000000 pa=0x3a000000 len=8192 flags=wx use4k=true' \
 		-ex 'mm translate 0xffffc00000001000' -ex 'mm rmap 0x3a001000' \
 		-ex 'mm break-when mapping 0xffffc00000001000' \
-		-ex 'monitor mm.unmap 0xffffc00000001000 4096' -ex 'mm translate 0xffffc00000001000'
+		-ex "shell $BUILD/memviz -t unix:$kernel_dir/inspect-uart.sock --timeout 60 call mm.unmap va=0xffffc00000001000 len=4096 >/dev/null 2>&1 3>&- &" \
+		-ex continue -ex bt -ex 'mm translate 0xffffc00000001000'
+	has 'the entry that maps 0xffffc00000001000 went from 0x3a001003 to 0x0'
+	has '(in|at) .*mm_unmap'
 	has '-> 0x3a001000, page of 4096 B, wx----'
 	has '0 +0xffffc00000001000 +0x3a001000'
 	has 'not mapped'

@@ -84,6 +84,112 @@ setup() {
 	has "'churn_take'"
 }
 
+@test "backtraces of all threads lead through interrupts to where the threads began" {
+	cat >"$BATS_TEST_TMPDIR/all.py" <<-'END'
+		import gdb
+		# Until a thread is met that an interrupt took the CPU from.
+		for _ in range(200):
+		    gdb.execute('tbreak churn_take', to_string=True)
+		    gdb.execute('continue', to_string=True)
+		    text = gdb.execute('thread apply all bt', to_string=True)
+		    if ' in trap_common ' in text:
+		        break
+		print(text)
+	END
+	gdb_on gdb.sock -ex "source $BATS_TEST_TMPDIR/all.py" -ex detach
+	has ' in trap_common '
+	has_not '\?\? \(\)|Backtrace stopped'
+	[ "$(grep -c ' in context_start ' <<<"$output")" -ge 5 ]
+}
+
+@test "registers are written and read back; what the stub stands on is refused" {
+	cat >"$BATS_TEST_TMPDIR/registers.py" <<-'END'
+		import gdb
+		def value(name):
+		    raw = gdb.selected_frame().read_register(name)
+		    return int(raw.cast(gdb.lookup_type('unsigned int' if name == 'eflags' else 'unsigned long')))
+		def change(name, new):
+		    old = value(name)
+		    try:
+		        gdb.execute('set $%s = %d' % (name, new(old)))
+		        gdb.execute('maintenance flush register-cache')
+		        print(name, 'kept' if value(name) == old else 'written' if value(name) == new(old) else 'wrong')
+		        gdb.execute('set $%s = %d' % (name, old))
+		    except gdb.error:
+		        gdb.execute('maintenance flush register-cache')
+		        print(name, 'refused' if value(name) == old else 'wrong')
+		for name in 'rax rbx rcx rdx rsi rdi rbp r8 r9 r10 r11 r12 r13 r14 r15 fs_base cr2'.split():
+		    change(name, lambda old: old ^ 0x123456789ab0)
+		change('eflags', lambda old: old ^ 0x8d5)
+		change('cr8', lambda old: old ^ 1)
+		change('cr0', lambda old: old ^ 0x10000)
+		change('cr0', lambda old: old ^ 0x80000000)
+		change('fs_base', lambda old: 1 << 63)
+		for name in 'cr3 cr4 efer gs_base rip'.split():
+		    change(name, lambda old: old ^ (1 << 51))
+		gdb.execute('set $xmm3.v2_int64[1] = 0x1122334455667788')
+		gdb.execute('maintenance flush register-cache')
+		gdb.execute('p/x $xmm3.v2_int64[1]')
+		sp = value('rsp')
+		try:
+		    gdb.selected_inferior().write_memory(sp - 64, b'x' * 8)
+		    print('stack written')
+		except gdb.error:
+		    print('stack refused')
+	END
+	gdb_on gdb.sock -ex 'tbreak churn_take' -ex continue -ex "source $BATS_TEST_TMPDIR/registers.py" \
+		-ex 'tbreak churn_take' -ex continue -ex 'mm check' -ex detach
+	[ "$(grep -cE '^[a-z0-9_]+ written$' <<<"$output")" -eq 20 ]
+	[ "$(grep -cE '^(cr0|fs_base|cr3|cr4|efer|gs_base|rip|stack) refused$' <<<"$output")" -eq 8 ]
+	has_not ' (wrong|kept)$'
+	has '= 0x1122334455667788'
+	has 'all is well'
+}
+
+@test "watches of every size, reads too; until and finish" {
+	cat >"$BATS_TEST_TMPDIR/watch.py" <<-'END'
+		import gdb
+		for kind in ('watch', 'rwatch', 'awatch'):
+		    for type in ('char', 'short', 'int', 'long'):
+		        gdb.execute('%s *(unsigned %s *)&mm_zones[1].given' % (kind, type))
+		        gdb.execute('continue')
+		        gdb.execute('delete')
+		gdb.execute('tbreak churn_take')
+		gdb.execute('continue')
+		gdb.execute('advance kmalloc')
+		gdb.execute('bt 2')
+		gdb.execute('until')
+		gdb.execute('finish')
+	END
+	gdb_on gdb.sock -ex "source $BATS_TEST_TMPDIR/watch.py" -ex detach
+	[ "$(grep -cE 'hit Hardware (watchpoint|read watchpoint|access)' <<<"$output")" -eq 12 ]
+	has '#1 .* in workload_alloc'
+	has 'Value returned is'
+}
+
+@test "a stepped pushf pushes the code's own flags, wherever the stack pointer is" {
+	cat >"$BATS_TEST_TMPDIR/pushf.py" <<-'END'
+		import gdb
+		number = lambda text: int(gdb.parse_and_eval('(unsigned long)(%s)' % text))
+		gdb.execute('tbreak churn_take')
+		gdb.execute('continue')
+		inferior = gdb.selected_inferior()
+		saved = number('$rip'), number('$rsp')
+		# The trap's frame starts right below an aligned stack pointer.
+		for offset in (64, 72):
+		    at = saved[1] - saved[1] % 16 - offset
+		    gdb.execute('set $rip = %d' % inferior.search_memory(number('&kmalloc'), 64, b'\x9c'))
+		    gdb.execute('set $rsp = %d' % at)
+		    gdb.execute('stepi', to_string=True)
+		    flags = int.from_bytes(bytes(inferior.read_memory(at - 8, 8)), 'little')
+		    print('pushed', number('$rsp') == at - 8, hex(flags & 0x30300))
+		gdb.execute('set $rip = %d' % saved[0])
+		gdb.execute('set $rsp = %d' % saved[1])
+	END
+	gdb_on gdb.sock -ex "source $BATS_TEST_TMPDIR/pushf.py" -ex detach
+	[ "$(grep -c '^pushed True 0x200$' <<<"$output")" -eq 2 ]
+}
+
 @test "memory: write and read back 64 KiB, search, compare sections by CRC" {
 	cat >"$BATS_TEST_TMPDIR/memory.py" <<-'END'
 		import gdb, json, os

@@ -85,6 +85,7 @@ struct gdbstub_step {
 	bool active;
 	bool masked;	      /* IF was cleared for the step and is owed back */
 	bool flags_from_code; /* the instruction loads RFLAGS itself: keep what it loaded */
+	uint8_t pushed_bytes; /* the instruction pushes RFLAGS: so many bytes to put right */
 	bool in_range;	      /* keep stepping while rip is in [range_start, range_end) */
 	uint64_t thread_id;
 	uint64_t range_start, range_end;
@@ -175,6 +176,8 @@ bool gdbstub_rx_byte(struct gdbstub *stub, uint8_t byte);
  * steps, emulated instructions, traps that were nobody's) return at once without a word to the
  * debugger. With nobody attached it waits for a debugger to come: the target decides beforehand
  * (gdbstub_attached()) whether it wants that. A fault whose stop nobody answered is delivered.
+ * It reads only as far as it must: bytes that the target already took from its line and that the
+ * stub did not read go to gdbstub_rx_byte() when it returns, like those that come later.
  */
 struct gdbstub_resume gdbstub_stopped(struct gdbstub *stub, const struct gdbstub_event *event);
 

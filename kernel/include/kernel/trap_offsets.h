@@ -5,7 +5,9 @@
 #define KERNEL_TRAP_OFFSETS_H
 
 /* In struct trap_frame. */
+#define FRAME_RIP   144
 #define FRAME_CS    152
+#define FRAME_RSP   168
 #define FRAME_BYTES 184
 /* In struct trap_try. */
 #define TRY_RSP 0

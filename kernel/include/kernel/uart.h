@@ -75,10 +75,11 @@ void uart_set_wakeup(unsigned port, uart_event_fn wakeup, void *context);
 void uart_poll(unsigned port);
 /*
  * Byte by byte past the rings, for panic and stub: uart_putc_polled waits for room in the chip
- * (bounded: gives up on a dead line), uart_getc_polled returns -1 when there is nothing.
+ * (bounded: gives up on a dead line), uart_write_polled does so too and returns how many bytes went
+ * out (the rest counts as dropped), uart_getc_polled returns -1 when there is nothing.
  */
 void uart_putc_polled(unsigned port, uint8_t byte);
-void uart_write_polled(unsigned port, const void *data, size_t len);
+size_t uart_write_polled(unsigned port, const void *data, size_t len);
 /* Whether a modem line says that there is another side (DCD or DSR; a cable of three wires never
  * does, QEMU's sockets always do). */
 bool uart_carrier(unsigned port);
