@@ -233,6 +233,8 @@ json *kernel_object_json(const struct kernel *k, const struct kernel_object *obj
 	if (object->has_note) {
 		mv_json_add_hex(o, INSP_F_SITE, object->site);
 		add_symbol(k, o, object->site);
+	} else if (strcmp(object->kind, "image") == 0) {
+		add_symbol(k, o, object->addr);
 	}
 	mv_json_add_u64(o, INSP_F_GEN, k->gen);
 	return o;
