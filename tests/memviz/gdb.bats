@@ -48,7 +48,7 @@ teardown() {
 answer() {
 	local target=$1
 	shift
-	memviz -t "$target" --json "$@" | jq -S 'del(.age_us)'
+	memviz -t "$target" --timeout 20 --json "$@" | jq -S 'del(.age_us)'
 }
 
 # same STUB COMMAND...: the stub answers as the inspector does.
@@ -80,7 +80,7 @@ is_status() {
 
 # Mappings without the gen, which a stub does not know.
 runs() {
-	memviz -t "$1" --json mappings | jq -c '.runs[] | del(.space)'
+	memviz -t "$1" --timeout 20 --json mappings | jq -c '.runs[] | del(.space)'
 }
 
 @test "the mappings behind QEMU's stub and the kernel's own are those of the inspector" {

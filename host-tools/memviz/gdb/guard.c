@@ -5,7 +5,8 @@
  * connection itself because connecting already stops a guest of QEMU's, so that there
  * is no moment in which nobody would resume it.
  *
- * Words from the first: 'k' the guest was stopped before us, leave it so; 'd' done.
+ * Words from the first: 'k' the guest was stopped before us, leave it so; 'x' it is about to
+ * resume the guest itself; 'd' done.
  */
 #include "private.h"
 
@@ -19,7 +20,7 @@
 #include <unistd.h>
 
 #define BREATH_MS  20
-#define SILENCE_MS 300
+#define SILENCE_MS 1000
 #define TRIES	   4
 
 struct handover {
@@ -84,42 +85,48 @@ static enum heard drain(int fd, int silence_ms)
 }
 
 /* The first may have left half a packet, which spoils the one behind it: the empty
- * packet. Nothing may follow the packet that is taken: any byte stops a guest of
- * QEMU's again. */
+ * packet. Detaching is done once on a connection: another byte behind it would stop the
+ * guest again, and a second D kills QEMU 7.2. */
 static bool let_go(int fd, bool leave_stopped)
 {
-	static const char *const words[] = {"+$#00+$Qqemu.PhyMemMode:0#76",
-					    "+$#00+$Qqemu.PhyMemMode:0#76+$D#44",
+	static const char *const words[] = {"+$#00+$Qqemu.PhyMemMode:0#76+$D#44",
 					    "+$#00+$Qqemu.PhyMemMode:0#76+$D;1#b0"};
+	const char *word = leave_stopped ? "+$#00+$Qqemu.PhyMemMode:0#76" : words[0];
 	struct pollfd p = {.fd = fd, .events = POLLOUT};
 	drain(fd, BREATH_MS);
-	for (int i = 0; i < TRIES; i++) {
-		const char *word = leave_stopped ? words[0] : words[1 + i % 2];
+	for (int i = 0; i < 2; i++, word = words[1]) {
 		if (poll(&p, 1, SILENCE_MS) <= 0 || (p.revents & (POLLERR | POLLHUP)) ||
 		    send(fd, word, strlen(word), MSG_NOSIGNAL) < 0)
 			return false;
-		if (drain(fd, SILENCE_MS) == HEARD_OK)
+		enum heard heard = drain(fd, SILENCE_MS);
+		if (heard == HEARD_OK)
 			return true;
+		if (heard != HEARD_ERROR || leave_stopped)
+			return false;
 	}
 	return false;
 }
 
 static void guard_wait(int pair, int fd, const struct mv_target *t)
 {
-	bool leave_stopped = false, connecting;
+	bool leave_stopped = false, resuming = false, connecting;
 	char word;
-	ssize_t n;
-	while ((n = read(pair, &word, 1)) > 0 && word == 'k')
-		leave_stopped = true;
-	if (n > 0)
+	while (read(pair, &word, 1) > 0) {
+		leave_stopped = leave_stopped || word == 'k';
+		resuming = resuming || word == 'x';
+		if (word == 'd')
+			return;
+	}
+	/* Whether a D is under way cannot be known then: a new connection begins anew. */
+	if (!resuming && let_go(fd, leave_stopped))
 		return;
-	if (let_go(fd, leave_stopped) || leave_stopped)
-		return;
-	/* The connection broke, the guest may be there still. */
-	close(fd);
-	fd = mv_transport_open(t, &connecting, NULL);
-	if (fd >= 0)
-		let_go(fd, false);
+	for (int i = 0; i < TRIES; i++) {
+		close(fd);
+		fd = mv_transport_open(t, &connecting, NULL);
+		if (fd >= 0 && let_go(fd, leave_stopped))
+			return;
+		poll(NULL, 0, SILENCE_MS);
+	}
 }
 
 static void guard_main(int pair, const struct mv_target *t)
@@ -188,6 +195,11 @@ int guard_open(struct guard *g, const struct mv_target *t, bool *connecting, str
 void guard_leave_stopped(struct guard *g)
 {
 	(void)!send(g->pair, "k", 1, MSG_NOSIGNAL);
+}
+
+void guard_resuming(struct guard *g)
+{
+	(void)!send(g->pair, "x", 1, MSG_NOSIGNAL);
 }
 
 void guard_end(struct guard *g, bool done)

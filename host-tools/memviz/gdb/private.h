@@ -16,6 +16,8 @@ struct guard {
 int guard_open(struct guard *g, const struct mv_target *t, bool *connecting, struct mv_error *e);
 /* The guest was stopped before we came: it stays so, whatever happens. */
 void guard_leave_stopped(struct guard *g);
+/* We are about to resume it ourselves. */
+void guard_resuming(struct guard *g);
 /* Done: the guest runs, or stays stopped as it was. Otherwise the second process does
  * what it can, after this has returned. */
 void guard_end(struct guard *g, bool done);

@@ -250,14 +250,15 @@ enum mv_status rsp_open(struct rsp *r, const struct mv_target *t, double timeout
 }
 
 /* D resumes; QEMU wants the number of the process once a GDB that knows of processes
- * was there, for as long as it runs. */
+ * was there, for as long as it runs. Only a refused D may be followed by another. */
 static bool detach(struct rsp *r, struct mv_buf *reply)
 {
-	static const char *const words[] = {"D", "D;1"};
-	for (size_t i = 0; i < 2; i++)
-		if (rsp_ask(r, words[i], reply, NULL) == MV_OK && strcmp(reply->data, "OK") == 0)
-			return true;
-	return false;
+	guard_resuming(&r->guard);
+	if (rsp_ask(r, "D", reply, NULL) != MV_OK)
+		return false;
+	if (reply->data[0] == 'E' && rsp_ask(r, "D;1", reply, NULL) != MV_OK)
+		return false;
+	return strcmp(reply->data, "OK") == 0;
 }
 
 void rsp_close(struct rsp *r)
