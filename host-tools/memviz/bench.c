@@ -236,13 +236,14 @@ static void type(struct stage *s, const char *keys)
 		run(s, 500000, false);
 }
 
-/* A space of 262,144 runs, looked at on the page table screen: its list, sorted, and marked. */
+/* A space of 262,144 runs, looked at on the page table screen: its list, sorted, the moment marked,
+ * frozen, and followed again. */
 static void long_space(void)
 {
 	struct stage s;
 	begin(&s, "churn", "262144");
 	run(&s, 6000000, false);
-	type(&s, "4nvs");
+	type(&s, "4nvsx  ");
 	run(&s, 3000000, false);
 	row("peak_memory_262144_runs", peak_mib(s.memviz), "MiB", 24);
 	end(&s);

@@ -193,3 +193,15 @@ no_watches() {
 	[ "$status" -eq 0 ]
 	[[ $output == *"(hub)"* ]]
 }
+
+@test "a hub on a link that another has says so, and takes it when it is free" {
+	kernel
+	start timeout 60 socat -u "UNIX-CONNECT:$DIR/kernel.sock" "CREATE:$DIR/other"
+	other=$LAST
+	hub
+	wait_for grep -q "serves one client, and another has it" "$HUB_ERR"
+	kill "$other"
+	run memviz --timeout 20 stat
+	[ "$status" -eq 0 ]
+	[[ $output == *available* ]]
+}

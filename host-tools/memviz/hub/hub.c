@@ -83,6 +83,20 @@ static void flush_all(struct hub *h)
 	}
 }
 
+/* Why there is no kernel, in one line, when the reason is a new one. */
+static void tell_trouble(struct hub *h)
+{
+	struct mv_session_status st;
+	mv_session_status(h->s, &st);
+	bool down = st.state == MV_SESSION_CONNECTING || st.state == MV_SESSION_LOST ||
+		    st.state == MV_SESSION_INCOMPATIBLE;
+	if (down && strcmp(st.message, h->told) == 0)
+		return;
+	if (down && st.message[0])
+		fprintf(stderr, "memviz hub: %s\n", st.message);
+	mv_copy(h->told, sizeof h->told, down ? st.message : "");
+}
+
 static int wait_ms(uint64_t due, uint64_t now)
 {
 	uint64_t most = now + 500000;
@@ -104,6 +118,7 @@ static void turn(struct hub *h)
 			client_accept(h);
 		} else if (tag == SESSION_TAG) {
 			mv_session_process(h->s);
+			tell_trouble(h);
 		} else {
 			struct client *c = client_find(h, tag);
 			if (c)

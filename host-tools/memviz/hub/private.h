@@ -72,6 +72,7 @@ struct hub {
 	uint64_t next_number, dropped_clients;
 	unsigned hz; /* of the watch on the wire */
 	uint64_t idle_since_us;
+	char told[160]; /* the trouble of the link that was told last */
 };
 
 /* client.c */

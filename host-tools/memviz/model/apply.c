@@ -253,11 +253,8 @@ static void show_mappings(struct mv_model *m)
 		struct mv_space *to = space_get(&m->spaces, &m->space_count, from->id, true);
 		if (!to)
 			continue;
-		free(to->maps);
-		struct span_list l = space_spans(from);
-		space_set_spans(to, &l);
+		space_move_maps(to, from);
 		to->mappings_known = true;
-		from->maps = NULL;
 	}
 	spaces_free(p->spaces_stage, p->spaces_stage_count);
 	p->spaces_stage = NULL;

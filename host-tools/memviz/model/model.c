@@ -72,7 +72,7 @@ struct mv_model *mv_model_new(const struct mv_model_limits *limits)
 void spaces_free(struct mv_space *list, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		free(list[i].maps);
+		space_drop_maps(&list[i]);
 	free(list);
 }
 
@@ -126,10 +126,7 @@ struct mv_model *mv_model_clone(const struct mv_model *m)
 	for (size_t i = 0; i < m->space_count; i++) {
 		struct mv_space *s = &c->spaces[i];
 		*s = m->spaces[i];
-		s->map_capacity = s->map_count + 1;
-		s->maps = mv_alloc(s->map_capacity * sizeof *s->maps);
-		if (s->map_count)
-			memcpy(s->maps, m->spaces[i].maps, s->map_count * sizeof *s->maps);
+		space_share_maps(s, &m->spaces[i]);
 	}
 	kept_copy(p, m->priv);
 	return c;
@@ -159,8 +156,60 @@ struct mv_space *space_get(struct mv_space **list, size_t *count, int64_t id, bo
 	return &(*list)[i];
 }
 
-struct span_list space_spans(const struct mv_space *s)
+void space_drop_maps(struct mv_space *s)
 {
+	if (!s->map_sharers || --*s->map_sharers == 0) {
+		free(s->map_sharers);
+		free(s->maps);
+	}
+	s->maps = NULL;
+	s->map_sharers = NULL;
+	s->map_count = s->map_capacity = 0;
+}
+
+static void take_maps(struct mv_space *to, const struct mv_space *from)
+{
+	to->maps = from->maps;
+	to->map_count = from->map_count;
+	to->map_capacity = from->map_capacity;
+	to->map_sharers = from->map_sharers;
+}
+
+void space_move_maps(struct mv_space *to, struct mv_space *from)
+{
+	space_drop_maps(to);
+	take_maps(to, from);
+	from->maps = NULL;
+	from->map_sharers = NULL;
+	from->map_count = from->map_capacity = 0;
+}
+
+void space_share_maps(struct mv_space *to, struct mv_space *from)
+{
+	if (!from->map_sharers) {
+		from->map_sharers = mv_alloc(sizeof *from->map_sharers);
+		*from->map_sharers = 1;
+	}
+	++*from->map_sharers;
+	take_maps(to, from);
+}
+
+static void own_maps(struct mv_space *s)
+{
+	struct mv_space shared = *s;
+	if (!s->map_sharers || *s->map_sharers == 1)
+		return;
+	s->map_sharers = NULL;
+	s->map_capacity = s->map_count + 1;
+	s->maps = mv_alloc(s->map_capacity * sizeof *s->maps);
+	if (s->map_count)
+		memcpy(s->maps, shared.maps, s->map_count * sizeof *s->maps);
+	space_drop_maps(&shared);
+}
+
+struct span_list space_spans(struct mv_space *s)
+{
+	own_maps(s);
 	return (struct span_list){s->maps, s->map_count, s->map_capacity};
 }
 

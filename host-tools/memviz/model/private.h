@@ -73,8 +73,12 @@ void spaces_free(struct mv_space *list, size_t count);
 void model_touch(struct mv_model *m, enum mv_part part);
 void model_sample(struct mv_model *m, uint64_t time_us);
 void model_learn_symbol(struct mv_model *m, uint64_t site, const char *name);
-/* A space's runs as a span list and back. */
-struct span_list space_spans(const struct mv_space *s);
+/* The runs of a space and of its copies are one list until one of them changes. */
+void space_share_maps(struct mv_space *to, struct mv_space *from);
+void space_move_maps(struct mv_space *to, struct mv_space *from);
+void space_drop_maps(struct mv_space *s);
+/* A space's runs as a span list to change, and back. */
+struct span_list space_spans(struct mv_space *s);
 void space_set_spans(struct mv_space *s, const struct span_list *l);
 
 /* Reading one element of the protocol; false with `e` for what is not one. */

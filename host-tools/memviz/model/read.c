@@ -277,10 +277,8 @@ bool read_spaces(struct mv_model *m, struct json_object *data, struct mv_error *
 		struct mv_space *old = space_get(&m->spaces, &m->space_count, next[i].id, false);
 		if (!old)
 			continue;
-		struct span_list l = space_spans(old);
-		space_set_spans(&next[i], &l);
+		space_move_maps(&next[i], old);
 		next[i].mappings_known = old->mappings_known;
-		old->maps = NULL;
 	}
 	spaces_free(m->spaces, m->space_count);
 	m->spaces = next;

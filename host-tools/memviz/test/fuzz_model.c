@@ -24,8 +24,30 @@ const char *const fuzz_seeds[] = {
 	"\"0x0\",3]]}}\n{\"topic\":\"log\",\"full\":true,\"data\":{\"lines\":[{\"seq\":1,\"t_us\":"
 	"2,"
 	"\"level\":\"info\",\"text\":\"x\"}]}}",
+	"{\"method\":\"mm.slabs\",\"params\":{\"size\":64},\"result\":{\"slabs\":[{\"addr\":"
+	"\"0x1000\",\"size\":64,\"objects\":8,\"used\":1,\"used_runs\":[[1,1]]}]}}\n"
+	"{\"method\":\"trace.leaks\",\"result\":{\"objects\":[{\"addr\":\"0x1040\",\"size\":64,"
+	"\"site\":\"0x7\",\"symbol\":\"f\",\"age_us\":5}]}}\n"
+	"{\"method\":\"trace.sites\",\"result\":{\"sites\":[]}}",
 	NULL,
 };
+
+/* An answer of a recording, and everything that is answered from it. */
+static void keep_line(struct mv_model *m, struct json_object *o, uint64_t time_us)
+{
+	static const char *const methods[] = {"mm.slabs", "mm.object", "trace.sites",
+					      "trace.leaks"};
+	static const char question[] = "{\"size\":64,\"addr\":\"0x1044\",\"older_than_us\":0}";
+	const char *method = mv_json_str(o, "method");
+	struct json_object *result = mv_json_obj(o, "result");
+	if (!method || !result)
+		return;
+	mv_model_keep_answer(m, method, mv_json_obj(o, "params"), result, time_us);
+	struct json_object *params = mv_json_parse(question, sizeof question - 1, NULL);
+	for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
+		json_object_put(mv_model_answer(m, methods[i], params, NULL));
+	json_object_put(params);
+}
 
 static void apply_line(struct mv_model *m, const char *line, size_t len, uint64_t time_us)
 {
@@ -35,6 +57,7 @@ static void apply_line(struct mv_model *m, const char *line, size_t len, uint64_
 		return;
 	mv_model_apply_watch(m, o, time_us, NULL);
 	mv_model_apply_history(m, o, NULL);
+	keep_line(m, o, time_us);
 	FUZZ_ASSERT(mv_model_check(m, why, sizeof why));
 	json_object_put(o);
 }

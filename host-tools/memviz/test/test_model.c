@@ -598,6 +598,35 @@ static void runs_of_a_pib_do_not_join(void **state)
 	mv_model_free(m);
 }
 
+#define ONE_RUN(full, va)                                                                          \
+	"{\"topic\":\"mappings\",\"full\":" full ",\"data\":{\"added\":[{\"space\":1,\"va\":\"" va \
+	"\",\"pa\":\"0x0\",\"len\":4096,\"page\":4096,\"flags\":\"w-----\"}]}}"
+
+/* Copies share their runs with the original until one of them changes. */
+static void a_copy_keeps_its_runs_when_the_original_moves_on(void **state)
+{
+	(void)state;
+	struct mv_model *m = mv_model_new(NULL);
+	assert_int_equal(apply_text(m, ONE_RUN("true", "0x1000")), MV_APPLIED);
+	struct mv_model *a = mv_model_clone(m), *b = mv_model_clone(a);
+	assert_ptr_equal(mv_model_space(a, 1)->maps, mv_model_space(m, 1)->maps);
+	assert_int_equal(apply_text(m, ONE_RUN("false", "0x3000")), MV_APPLIED);
+	assert_int_equal(apply_text(b, ONE_RUN("false", "0x5000")), MV_APPLIED);
+	assert_int_equal(mv_model_space(m, 1)->map_count, 2);
+	assert_int_equal(mv_model_space(a, 1)->map_count, 1);
+	assert_null(mv_model_mapping_at(a, 1, 0x3000));
+	assert_null(mv_model_mapping_at(b, 1, 0x3000));
+	assert_non_null(mv_model_mapping_at(b, 1, 0x5000));
+	struct mv_model *c = mv_model_clone(m);
+	assert_int_equal(apply_text(m, ONE_RUN("true", "0x7000")), MV_APPLIED);
+	assert_int_equal(mv_model_space(c, 1)->map_count, 2);
+	mv_model_free(m);
+	assert_non_null(mv_model_mapping_at(c, 1, 0x3000));
+	mv_model_free(a);
+	mv_model_free(c);
+	mv_model_free(b);
+}
+
 static void deltas_without_a_state_ask_for_one(void **state)
 {
 	(void)state;
@@ -818,6 +847,7 @@ int main(void)
 		cmocka_unit_test(a_keyframe_and_ranges_carry_the_state),
 		cmocka_unit_test(malformed_records_change_nothing),
 		cmocka_unit_test(runs_of_a_pib_do_not_join),
+		cmocka_unit_test(a_copy_keeps_its_runs_when_the_original_moves_on),
 		cmocka_unit_test(deltas_without_a_state_ask_for_one),
 		cmocka_unit_test(rings_keep_the_newest),
 		cmocka_unit_test(history_goes_from_model_to_model),

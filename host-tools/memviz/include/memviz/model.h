@@ -138,7 +138,8 @@ struct mv_space {
 	bool mappings_known;	 /* false: ask mm.mappings of this space */
 	struct mv_mapping *maps; /* by va */
 	size_t map_count;
-	size_t map_capacity; /* private to the model */
+	size_t map_capacity;   /* private to the model, */
+	unsigned *map_sharers; /* so is this: how many copies of the space share `maps` */
 };
 
 /* ---- things that happen ---- */
