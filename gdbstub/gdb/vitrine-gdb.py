@@ -1182,6 +1182,11 @@ def all_mappings(kernel):
 # ---- semantic breakpoints ------------------------------------------------------------------------
 
 
+# Bits of a table's entry that are the kernel's own notes: how much is in the table, and whether it
+# stays when it is empty (mm/pt.h).
+TABLE_NOTES = 0x3FF << 52 | 1 << 9
+
+
 class FreeFramesBelow(gdb.Breakpoint):
     """Stops when the free frames of a zone fall below a bound."""
 
@@ -1214,21 +1219,22 @@ class ObjectFreed(gdb.Breakpoint):
 
 
 class EntryChanged(gdb.Breakpoint):
-    """Stops when the entry that maps an address (or would) is written with another mapping."""
+    """Stops when an entry on the way to an address is written with another mapping. `what` it is to
+    the address: the entry that maps it (or would), or that of a table above, which may go as a whole."""
 
-    def __init__(self, at, va):
-        self.at, self.va, self.old = at, va, self.value(at)
+    def __init__(self, at, what, ignored):
+        self.at, self.what, self.ignored = at, what, ignored | ACCESSED | DIRTY
+        self.old = self.value()
         super().__init__("*(unsigned long *)0x%x" % at, gdb.BP_WATCHPOINT, gdb.WP_WRITE)
 
-    @staticmethod
-    def value(at):
-        return words_of(read(at, 8))[0] & ~(ACCESSED | DIRTY)
+    def value(self):
+        return words_of(read(self.at, 8))[0] & ~self.ignored
 
     def stop(self):
-        new = self.value(self.at)
+        new = self.value()
         changed = new != self.old
         if changed:
-            print("the entry that maps 0x%x went from 0x%x to 0x%x" % (self.va, self.old, new))
+            print("%s went from 0x%x to 0x%x" % (self.what, self.old, new))
         self.old = new
         return changed
 
@@ -1250,9 +1256,10 @@ class BreakWhen(gdb.Command):
     """mm break-when CONDITION: a breakpoint on what happens in memory. CONDITION is one of
     free ZONE < N        free frames of a zone fall below N
     freed ADDR           the object at ADDR is freed
-    mapping VA           the entry that maps VA (or will) changes
+    mapping VA           the entry that maps VA (or will) changes, or one above it
     alloc SITE           an allocation returns to SITE (as mm sites and mm object show them)
-The first three each need a debug register (two for an object that another CPU may free)."""
+They use the CPU's four debug registers: one for free, one for freed (two when another CPU may free
+it), one a level for mapping (three in the kernel's half); alloc uses none."""
 
     def __init__(self):
         super().__init__("mm break-when", gdb.COMMAND_BREAKPOINTS)
@@ -1294,7 +1301,11 @@ The first three each need a debug register (two for an object that another CPU m
     def mapping(what):
         kernel, va = Kernel(), number(what)
         steps, _ = kernel.levels(kernel.space().root, va)
-        EntryChanged(kernel.virt(steps[-1][2]), va)
+        EntryChanged(kernel.virt(steps[-1][2]), "the entry that maps 0x%x" % va, 0)
+        for level, _, at, _ in steps[-2::-1]:
+            # The tables of the kernel's half are never taken out of its root.
+            if level < 4 or not va >> 63:
+                EntryChanged(kernel.virt(at), "the entry of level %d above 0x%x" % (level, va), TABLE_NOTES)
 
     @staticmethod
     def alloc(what):

@@ -286,12 +286,16 @@ setup() {
 	has 'all is well'
 }
 
-@test "LLDB: attach, registers, break, step, watch, memory, detach" {
+@test "LLDB: attach, registers, break, step, finish, watch, memory, bad addresses, detach" {
 	needs lldb socat
 	port=$((21000 + $$ % 20000))
 	socat "TCP-LISTEN:$port,bind=127.0.0.1,reuseaddr" "UNIX-CONNECT:$kernel_dir/gdb.sock" 3>&- &
-	sleep 0.5
+	for _ in $(seq 100); do
+		! grep -q ":$(printf %04X "$port") .* 0A " /proc/net/tcp || break
+		sleep 0.05
+	done
 	cat >"$BATS_TEST_TMPDIR/s.lldb" <<-END
+		settings set plugin.process.gdb-remote.packet-timeout 60
 		gdb-remote 127.0.0.1:$port
 		register read rip cr3 efer
 		thread list
@@ -300,9 +304,17 @@ setup() {
 		bt
 		thread step-inst
 		thread step-over
+		finish
 		breakpoint delete -f
-		watchpoint set expression -w write -- &mm_gen_extra
+		breakpoint set -H -n churn_take
+		continue
+		breakpoint delete -f
+		register write r11 0x1122334455667788
+		register read r11
+		watchpoint set expression -w write -- &mm_zones[1].given
+		continue
 		watchpoint delete -f
+		process plugin packet send m10,4
 		memory read -f x -s 8 -c 2 &mm_machine
 		memory region &mm_machine
 		process plugin packet monitor why
@@ -314,7 +326,11 @@ setup() {
 	has 'stop reason = breakpoint 1.1'
 	has 'churn_take'
 	has 'stop reason = instruction step into'
-	has 'Watchpoint created'
+	has 'stop reason = step out'
+	has 'stop reason = breakpoint 2.1'
+	has 'r11 = 0x1122334455667788'
+	has 'stop reason = watchpoint 1'
+	has 'response: E0e'
 	has '\) rw-'
 	has 'Process 1 detached'
 }
