@@ -138,6 +138,7 @@ enum mv_prompt_kind {
 struct mv_prompt {
 	enum mv_prompt_kind kind;
 	struct mv_line line;
+	bool suggested; /* the line is a proposal as yet: what is typed takes its place */
 	struct mv_history history; /* of the command line; the others have theirs in searches */
 	struct mv_history searches;
 	char hint[160];	   /* what may follow, under the line */

@@ -230,6 +230,7 @@ void mv_prompt_open(struct mv_app *a, enum mv_prompt_kind kind, const char *text
 {
 	a->prompt.kind = kind;
 	a->prompt.completion = 0;
+	a->prompt.suggested = kind == PROMPT_TRANSLATE;
 	mv_line_set(&a->prompt.line, text);
 	refresh_hint(a);
 	a->dirty = true;
@@ -277,6 +278,9 @@ void mv_prompt_key(struct mv_app *a, int key)
 	/* Backspace on an empty line leaves it, as in vi. */
 	if (key == MVK_BACKSPACE && !p->line.len)
 		key = MVK_ESCAPE;
+	if (p->suggested && key > ' ' && key < 0x7f)
+		mv_line_set(&p->line, "");
+	p->suggested = false;
 	switch (mv_line_key(&p->line, history_of(a), key)) {
 	case LINE_DONE:
 		memcpy(text, p->line.text, sizeof(text));
