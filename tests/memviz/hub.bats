@@ -124,8 +124,8 @@ no_watches() {
 	[ "$(jq -r '.next | type' <<<"$output")" = string ]
 	[ "$(jq '.events | length > 10' <<<"$output")" = true ]
 	memviz export --format svg -o "$DIR/a.svg"
-	# One second of its own and two of the hub's.
-	grep -Eq 'History: (2\.[5-9]|3\.)' "$DIR/a.svg"
+	# One second of its own and two of the hub's; more on a machine that is busy.
+	grep -Eq 'History: (2\.[5-9]|[3-9]\.|[0-9]+:)' "$DIR/a.svg"
 }
 
 @test "a second hub on the same socket is refused, a dead one's socket is taken over" {

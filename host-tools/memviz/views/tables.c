@@ -500,9 +500,6 @@ static struct mv_thing thing(struct mv_view *v)
 		run = mv_table_current(&t->table);
 	else if (s && t->at < t->tree.count && t->tree.row[t->at].leaf)
 		run = t->tree.row[t->at].run;
-	/* A table is nothing to open, but its first address can be translated. */
-	if (s && !t->list && run == SIZE_MAX && t->at < t->tree.count)
-		return (struct mv_thing){.kind = THING_NONE, .va = t->tree.row[t->at].va};
 	if (!s || run >= s->map_count)
 		return (struct mv_thing){.kind = THING_NONE};
 	return (struct mv_thing){.kind = THING_MAPPING,
