@@ -215,7 +215,7 @@ void step_finish(struct gdbstub *stub, bool completed)
 	if (!regs)
 		return; /* the thread is gone, and its flags with it */
 	regs->rflags &= ~RFLAGS_TF;
-	if (completed)
+	if (completed && step->pushed_bytes)
 		mend_pushed(stub, regs->gpr[GDBSTUB_RSP]);
 	if (step->masked && !(completed && step->flags_from_code))
 		regs->rflags |= RFLAGS_IF;

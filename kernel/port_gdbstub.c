@@ -205,7 +205,7 @@ static bool hung_up(void)
 	bool before = self.carrier;
 
 	self.carrier = uart_carrier(self.uart);
-	return before && !self.carrier;
+	return before && !self.carrier && gdbstub_attached(&self.stub);
 }
 
 int gdbstub_port_read_byte(void *target, uint32_t wait_ms)
