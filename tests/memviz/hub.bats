@@ -134,9 +134,12 @@ no_watches() {
 	run memviz -t "unix:$DIR/kernel.sock" hub --listen "$DIR/hub.sock"
 	[ "$status" -eq 2 ]
 	[[ $output == *"somebody listens there already"* ]]
-	kill -9 "$HUB"
-	pkill -9 -P "$HUB" 2>/dev/null || :
-	sleep 0.3
+	# The hub, not the timeout around it, which then ends by itself.
+	pkill -9 -P "$HUB"
+	wait "$HUB" || :
+	[ -S "$DIR/hub.sock" ]
+	hub
+	wait_for memviz stat >/dev/null 2>&1
 	touch "$DIR/file"
 	run memviz hub --listen "$DIR/file"
 	[ "$status" -eq 2 ]
