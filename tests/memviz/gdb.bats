@@ -48,7 +48,7 @@ teardown() {
 answer() {
 	local target=$1
 	shift
-	memviz -t "$target" --timeout 20 --json "$@" | jq -S 'del(.age_us)'
+	memviz -t "$target" --timeout 5 --json "$@" | jq -S 'del(.age_us)'
 }
 
 # same STUB COMMAND...: the stub answers as the inspector does.
@@ -80,7 +80,7 @@ is_status() {
 
 # Mappings without the gen, which a stub does not know.
 runs() {
-	memviz -t "$1" --timeout 20 --json mappings | jq -c '.runs[] | del(.space)'
+	memviz -t "$1" --timeout 5 --json mappings | jq -c '.runs[] | del(.space)'
 }
 
 @test "the mappings behind QEMU's stub and the kernel's own are those of the inspector" {
@@ -263,6 +263,16 @@ left_at_breakpoint() {
 	done
 	same qemu-gdb.sock stat
 	is_status running
+}
+
+@test "a line that loses bytes is asked again" {
+	needs python3
+	start python3 tests/memviz/cut_link.py "$DIR/lossy" "$RUN/qemu-gdb.sock" 40000 lose
+	wait_for test -S "$DIR/lossy"
+	answer "$INSPECTOR" frames >"$DIR/a"
+	answer "gdb:$DIR/lossy" frames >"$DIR/b"
+	diff "$DIR/a" "$DIR/b"
+	memviz -t "$INSPECTOR" --timeout 10 stat
 }
 
 @test "a descriptor that cannot be used is named, and page tables are shown all the same" {

@@ -30,7 +30,9 @@ struct rsp {
 	const char *target; /* for messages */
 	bool no_ack;
 	bool physical;	  /* PhyMemMode is on */
-	bool broken;	  /* the link failed */
+	bool heard;	  /* somebody is there */
+	bool closed;	  /* the link is gone */
+	bool broken;	  /* ... or bytes of it are */
 	bool was_stopped; /* before we came: it is left so */
 	struct guard guard;
 	size_t packet_bytes;

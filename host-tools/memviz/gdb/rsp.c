@@ -9,7 +9,9 @@
 
 #define PACKET_MIN  400 /* what any stub takes */
 #define PACKET_MOST 65536
-#define PIPELINE    32
+#define PIPELINE    16
+#define RETRIES	    4
+#define QUIET_MS    250
 #define INPUT_MOST  (8u << 20)
 
 /* The stub cannot do something; the link is good. */
@@ -18,10 +20,17 @@ static enum mv_status lacking(const struct rsp *r, struct mv_error *e, const cha
 	return mv_fail(e, MV_LINK, "%s: %s", r->target, what);
 }
 
-static enum mv_status lost(struct rsp *r, struct mv_error *e, const char *what)
+/* Bytes got lost on the way, as on a serial line of a busy machine. */
+static enum mv_status garbled(struct rsp *r, struct mv_error *e, const char *what)
 {
 	r->broken = true;
 	return lacking(r, e, what);
+}
+
+static enum mv_status lost(struct rsp *r, struct mv_error *e, const char *what)
+{
+	r->closed = true;
+	return garbled(r, e, what);
 }
 
 /* ---- bytes ---- */
@@ -53,6 +62,7 @@ static enum mv_status more_input(struct rsp *r, uint64_t stop_us, struct mv_erro
 		ssize_t n = read(r->fd, chunk, sizeof chunk);
 		if (n > 0) {
 			mv_buf_add(&r->in, chunk, (size_t)n);
+			r->heard = true;
 			return r->in.len > INPUT_MOST ? lost(r, e, "an endless packet") : MV_OK;
 		}
 		if (n == 0)
@@ -60,7 +70,7 @@ static enum mv_status more_input(struct rsp *r, uint64_t stop_us, struct mv_erro
 		if (errno != EAGAIN && errno != EINTR)
 			return lost(r, e, strerror(errno));
 		if (mv_now_us() > stop_us)
-			return lost(r, e, "the stub does not answer");
+			return garbled(r, e, "the stub does not answer");
 		struct pollfd p = {.fd = r->fd, .events = POLLIN};
 		poll(&p, 1, 50);
 	}
@@ -118,8 +128,7 @@ static bool is_stop(const struct mv_buf *b)
 }
 
 /* The next packet of the input, taken off it; stop replies only when they are wanted.
- * Notifications (%) and stray bytes are stepped over; a wrong checksum is a broken
- * link, for there is no noise on a socket. */
+ * Notifications (%) and stray bytes are stepped over. */
 static enum mv_status receive_any(struct rsp *r, bool stops, struct mv_buf *reply,
 				  struct mv_error *e)
 {
@@ -143,7 +152,7 @@ static enum mv_status receive_any(struct rsp *r, bool stops, struct mv_buf *repl
 		bool good = right && unpack(from + 1, (size_t)(hash - from - 1), reply);
 		mv_buf_consume(&r->in, end);
 		if (!good)
-			return lost(r, e, "the stub sent a broken packet");
+			return garbled(r, e, "the stub sent a broken packet");
 		mv_buf_add(reply, "", 0);
 		if (stops || !is_stop(reply))
 			return MV_OK;
@@ -164,10 +173,33 @@ static enum mv_status send_packet(struct rsp *r, const char *packet, struct mv_e
 	return st;
 }
 
-enum mv_status rsp_ask(struct rsp *r, const char *packet, struct mv_buf *reply, struct mv_error *e)
+/* Lets what is under way come to its end; what was asked may then be asked again. */
+static bool recover(struct rsp *r)
+{
+	char chunk[65536];
+	struct pollfd p = {.fd = r->fd, .events = POLLIN};
+	uint64_t stop = mv_now_us() + (uint64_t)(r->timeout_s * 1e6);
+	while (!r->closed && mv_now_us() < stop && poll(&p, 1, QUIET_MS) > 0)
+		r->closed = read(r->fd, chunk, sizeof chunk) <= 0;
+	r->in.len = 0;
+	r->broken = r->closed;
+	return !r->closed;
+}
+
+static enum mv_status ask_once(struct rsp *r, const char *packet, struct mv_buf *reply,
+			       struct mv_error *e)
 {
 	enum mv_status st = send_packet(r, packet, e);
 	return st == MV_OK ? receive(r, reply, e) : st;
+}
+
+enum mv_status rsp_ask(struct rsp *r, const char *packet, struct mv_buf *reply, struct mv_error *e)
+{
+	enum mv_status st = ask_once(r, packet, reply, e);
+	/* A stub that never said a word is none. */
+	for (int i = 0; st != MV_OK && r->heard && i < RETRIES && recover(r); i++)
+		st = ask_once(r, packet, reply, e);
+	return st;
 }
 
 /* ---- opening and closing ---- */
@@ -211,8 +243,10 @@ static bool find_stopped(struct rsp *r)
 	static const char *const causes[] = {"swbreak:", "hwbreak:", "watch:"};
 	struct mv_buf reply = {0}, text = {0};
 	bool stopped = false;
-	if (send_packet(r, "?", NULL) != MV_OK || receive_any(r, true, &reply, NULL) != MV_OK)
-		return false;
+	for (int i = 0;
+	     send_packet(r, "?", NULL) != MV_OK || receive_any(r, true, &reply, NULL) != MV_OK; i++)
+		if (i == RETRIES || !recover(r))
+			return false;
 	for (size_t i = 0; i < sizeof causes / sizeof *causes; i++)
 		stopped = stopped || strstr(reply.data, causes[i]);
 	/* SIGINT, SIGTRAP, and the SIGABRT of a panic, after which it waits anyway. */
@@ -254,9 +288,9 @@ enum mv_status rsp_open(struct rsp *r, const struct mv_target *t, double timeout
 static bool detach(struct rsp *r, struct mv_buf *reply)
 {
 	guard_resuming(&r->guard);
-	if (rsp_ask(r, "D", reply, NULL) != MV_OK)
+	if (ask_once(r, "D", reply, NULL) != MV_OK)
 		return false;
-	if (reply->data[0] == 'E' && rsp_ask(r, "D;1", reply, NULL) != MV_OK)
+	if (reply->data[0] == 'E' && ask_once(r, "D;1", reply, NULL) != MV_OK)
 		return false;
 	return strcmp(reply->data, "OK") == 0;
 }
@@ -267,7 +301,7 @@ void rsp_close(struct rsp *r)
 	if (r->fd < 0)
 		return;
 	/* Over a broken link the guard tries, and we do not wait for it. */
-	bool done = !r->broken &&
+	bool done = r->heard && (!r->broken || recover(r)) &&
 		    (!r->physical || rsp_ask(r, "Qqemu.PhyMemMode:0", &reply, NULL) == MV_OK);
 	/* What we stopped goes on. */
 	if (done && !r->was_stopped)
@@ -433,7 +467,7 @@ static size_t read_chunk(const struct rsp *r)
 enum mv_status rsp_pages(struct rsp *r, const uint64_t *addresses, size_t count,
 			 uint64_t (*pages)[512], bool *good, struct mv_error *e)
 {
-	size_t chunk = read_chunk(r), asked = 0, got = 0;
+	size_t chunk = read_chunk(r), asked = 0, got = 0, tries = 0;
 	struct mv_buf out = {0}, reply = {0};
 	enum mv_status st = MV_OK;
 	while (got < count && st == MV_OK) {
@@ -451,9 +485,16 @@ enum mv_status rsp_pages(struct rsp *r, const uint64_t *addresses, size_t count,
 			memset(page + at, 0, chunk);
 			whole = false;
 		}
+		if (st != MV_OK && tries < RETRIES && recover(r)) {
+			tries++;
+			st = MV_OK;
+			asked = got;
+			continue;
+		}
 		if (good)
 			good[got] = whole;
 		got++;
+		tries = 0;
 	}
 	mv_buf_free(&out);
 	mv_buf_free(&reply);
