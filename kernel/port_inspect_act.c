@@ -246,6 +246,13 @@ static void note_fault(const char *text, void *context)
 			  text);
 }
 
+static enum insp_status act_trim(struct insp_act *act)
+{
+	(void)act;
+	mm_trim();
+	return INSP_OK;
+}
+
 static enum insp_status act_check(struct insp_act *act)
 {
 	inspect_faults.count = 0;
@@ -350,6 +357,7 @@ enum insp_status insp_port_act(struct insp_act *act)
 		[INSP_OP_UNMAP] = act_unmap,
 		[INSP_OP_SPACE_CREATE] = act_space_create,
 		[INSP_OP_SPACE_DESTROY] = act_space_destroy,
+		[INSP_OP_TRIM] = act_trim,
 		[INSP_OP_CHECK] = act_check,
 		[INSP_OP_TRACE] = act_trace,
 		[INSP_OP_LISTEN] = act_listen,

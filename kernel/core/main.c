@@ -22,6 +22,7 @@
 #include <kernel/virtio_console.h>
 #include <kernel/weaken.h>
 #include <kernel/workload.h>
+#include <mm/slab.h>
 
 _Noreturn void kernel_main(void);
 
@@ -89,6 +90,7 @@ _Noreturn void kernel_main(void)
 	start_time_and_threads();
 	start_devices();
 	open_the_glass();
+	mm_trim(); /* figures begin where they come back to when all is freed */
 	report_ready();
 	if (kernel_params.selftest)
 		selftest_run_all(kernel_params.selftest_pattern);

@@ -77,6 +77,16 @@ int insp_do_kmalloc(struct insp_call *call)
 	return done(call);
 }
 
+/* When the last of what remote requests held is freed, the kernel keeps nothing idle on their
+ * account: mm.stat is where it was before the first. */
+static void give_back(struct insp *insp)
+{
+	struct insp_act act = {.op = INSP_OP_TRIM};
+
+	if (!insp->owned_count)
+		(void)insp_port_act(&act);
+}
+
 int insp_do_kfree(struct insp_call *call)
 {
 	struct insp_act act = {.op = INSP_OP_KFREE, .addr = call->arg[0].u};
@@ -88,6 +98,7 @@ int insp_do_kfree(struct insp_call *call)
 	if (status != INSP_OK)
 		return insp_fail_act(call, status, &act);
 	insp_owned_remove(call->insp, INSP_OWNED_OBJECT, call->arg[0].u);
+	give_back(call->insp);
 	put_u64(call, INSP_F_SIZE, act.bytes);
 	return done(call);
 }
@@ -139,6 +150,7 @@ int insp_do_free_pages(struct insp_call *call)
 		return insp_fail_act(call, status, &act);
 	for (uint32_t i = 0; i < call->arg[1].u; i++)
 		insp_owned_remove(call->insp, INSP_OWNED_FRAME, call->arg[0].u + i * FRAME_BYTES);
+	give_back(call->insp);
 	put_u64(call, INSP_F_NUM, call->arg[1].u);
 	return done(call);
 }
@@ -249,6 +261,7 @@ int insp_do_space_destroy(struct insp_call *call)
 	if (status != INSP_OK)
 		return insp_fail_act(call, status, &act);
 	insp_owned_remove(call->insp, INSP_OWNED_SPACE, call->arg[0].u);
+	give_back(call->insp);
 	put_u64(call, INSP_F_TABLES, act.tables);
 	return done(call);
 }

@@ -61,6 +61,19 @@ faults() {
 	timeout 300 "$BUILD/glass-client" million "$dir/inspect-virtio.sock" 1000000
 }
 
+@test "all seven figures are where they were when the last remote object is freed" {
+	boot glass-back 512M 'directmap=256M workload=none'
+	before=$(memviz stat | jq -c 'del(.gen)')
+	for size in 32 80 4096 1M; do
+		addr=$(memviz kmalloc "$size" | jq -r .addr)
+		memviz kfree "$addr"
+		[ "$(memviz stat | jq -c 'del(.gen)')" = "$before" ]
+	done
+	"$BUILD/memviz" -t "unix:$dir/inspect-virtio.sock" drive \
+		tests/memviz/data/linux-kmem-excerpt.trace.xz --free-rest
+	[ "$(memviz stat | jq -c 'del(.gen)')" = "$before" ]
+}
+
 @test "trace.leaks finds what leak forgot, all of it and nothing else" {
 	boot glass-leaks 256M 'directmap=128M workload=none'
 	memviz call trace.start

@@ -1630,6 +1630,9 @@ enum insp_status insp_port_act(struct insp_act *a)
 	case INSP_OP_SPACE_CREATE:
 	case INSP_OP_SPACE_DESTROY:
 		return act_space(a);
+	case INSP_OP_TRIM: /* nothing is kept idle here */
+		m.counts.trims++;
+		return INSP_OK;
 	case INSP_OP_CHECK:
 		return act_check(a);
 	case INSP_OP_TRACE:
