@@ -235,6 +235,20 @@ static enum mv_status greet(struct rsp *r, struct mv_error *e)
 	return st;
 }
 
+/* The stop reply of a guest that stands, as text; "" when none came. */
+static void ask_stop(struct rsp *r, struct mv_buf *reply)
+{
+	for (int i = 0; i <= RETRIES; i++) {
+		if (send_packet(r, "?", NULL) == MV_OK &&
+		    receive_any(r, true, reply, NULL) == MV_OK)
+			return;
+		reply->len = 0;
+		mv_buf_text(reply, "");
+		if (!recover(r))
+			return;
+	}
+}
+
 /* Whether the guest stood still before we came. Vitrine's stub gives the cause of the
  * stop: connecting is none of these. QEMU's says nothing, but its monitor does; what
  * it calls just "paused" is what connecting does, or somebody's `stop` before it. */
@@ -242,16 +256,12 @@ static bool find_stopped(struct rsp *r)
 {
 	static const char *const causes[] = {"swbreak:", "hwbreak:", "watch:"};
 	struct mv_buf reply = {0}, text = {0};
-	bool stopped = false;
-	for (int i = 0;
-	     send_packet(r, "?", NULL) != MV_OK || receive_any(r, true, &reply, NULL) != MV_OK; i++)
-		if (i == RETRIES || !recover(r))
-			return false;
-	for (size_t i = 0; i < sizeof causes / sizeof *causes; i++)
-		stopped = stopped || strstr(reply.data, causes[i]);
+	ask_stop(r, &reply);
 	/* SIGINT, SIGTRAP, and the SIGABRT of a panic, after which it waits anyway. */
-	if (is_stop(&reply) && !strstr("02 05 06", (char[]){reply.data[1], reply.data[2], 0}))
-		stopped = true;
+	bool stopped = is_stop(&reply) &&
+		       !strstr("02 05 06", (char[]){reply.data[1], reply.data[2], 0});
+	for (size_t i = 0; i < sizeof causes / sizeof *causes; i++)
+		stopped = stopped || (is_stop(&reply) && strstr(reply.data, causes[i]));
 	if (!r->no_ack && rsp_monitor(r, "info status", &text, NULL) == MV_OK && text.data)
 		stopped = stopped || strstr(text.data, "VM status: paused (");
 	mv_buf_free(&reply);
