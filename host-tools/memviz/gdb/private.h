@@ -31,6 +31,7 @@ struct rsp {
 	bool no_ack;
 	bool physical;	  /* PhyMemMode is on */
 	bool heard;	  /* somebody is there */
+	unsigned marks;	  /* how often bytes got lost */
 	bool closed;	  /* the link is gone */
 	bool broken;	  /* ... or bytes of it are */
 	bool was_stopped; /* before we came: it is left so */

@@ -173,8 +173,7 @@ static enum mv_status send_packet(struct rsp *r, const char *packet, struct mv_e
 	return st;
 }
 
-/* Lets what is under way come to its end; what was asked may then be asked again. */
-static bool recover(struct rsp *r)
+static void drain(struct rsp *r)
 {
 	char chunk[65536];
 	struct pollfd p = {.fd = r->fd, .events = POLLIN};
@@ -182,7 +181,36 @@ static bool recover(struct rsp *r)
 	while (!r->closed && mv_now_us() < stop && poll(&p, 1, QUIET_MS) > 0)
 		r->closed = read(r->fd, chunk, sizeof chunk) <= 0;
 	r->in.len = 0;
-	r->broken = r->closed;
+}
+
+/* A question with an answer of a length that nobody else asks for: what comes before it
+ * belongs to the time before. */
+static bool find_mark(struct rsp *r)
+{
+	struct mv_buf reply = {0};
+	char packet[24];
+	bool found = false;
+	size_t bytes = 3 + r->marks++ % 40;
+	uint64_t stop = mv_now_us() + (uint64_t)(r->timeout_s * 1e6);
+	snprintf(packet, sizeof packet, "m0,%zx", bytes);
+	if (send_packet(r, packet, NULL) == MV_OK)
+		while (!found && !r->closed && mv_now_us() < stop)
+			found = receive_any(r, false, &reply, NULL) == MV_OK &&
+				reply.len == 2 * bytes;
+	mv_buf_free(&reply);
+	return found;
+}
+
+/* Lets what is under way come to its end; what was asked may then be asked again. If
+ * that fails the link is given up. */
+static bool recover(struct rsp *r)
+{
+	bool found = false;
+	for (int i = 0; !found && !r->closed && i < 2; i++) {
+		drain(r);
+		found = !r->physical || find_mark(r);
+	}
+	r->broken = r->closed = r->closed || !found;
 	return !r->closed;
 }
 
@@ -235,6 +263,20 @@ static enum mv_status greet(struct rsp *r, struct mv_error *e)
 	return st;
 }
 
+/* The stop reply of a guest that stands, as text; "" when none came. */
+static void ask_stop(struct rsp *r, struct mv_buf *reply)
+{
+	for (int i = 0; i <= RETRIES; i++) {
+		if (send_packet(r, "?", NULL) == MV_OK &&
+		    receive_any(r, true, reply, NULL) == MV_OK)
+			return;
+		reply->len = 0;
+		mv_buf_text(reply, "");
+		if (!recover(r))
+			return;
+	}
+}
+
 /* Whether the guest stood still before we came. Vitrine's stub gives the cause of the
  * stop: connecting is none of these. QEMU's says nothing, but its monitor does; what
  * it calls just "paused" is what connecting does, or somebody's `stop` before it. */
@@ -242,16 +284,12 @@ static bool find_stopped(struct rsp *r)
 {
 	static const char *const causes[] = {"swbreak:", "hwbreak:", "watch:"};
 	struct mv_buf reply = {0}, text = {0};
-	bool stopped = false;
-	for (int i = 0;
-	     send_packet(r, "?", NULL) != MV_OK || receive_any(r, true, &reply, NULL) != MV_OK; i++)
-		if (i == RETRIES || !recover(r))
-			return false;
-	for (size_t i = 0; i < sizeof causes / sizeof *causes; i++)
-		stopped = stopped || strstr(reply.data, causes[i]);
+	ask_stop(r, &reply);
 	/* SIGINT, SIGTRAP, and the SIGABRT of a panic, after which it waits anyway. */
-	if (is_stop(&reply) && !strstr("02 05 06", (char[]){reply.data[1], reply.data[2], 0}))
-		stopped = true;
+	bool stopped = is_stop(&reply) &&
+		       !strstr("02 05 06", (char[]){reply.data[1], reply.data[2], 0});
+	for (size_t i = 0; i < sizeof causes / sizeof *causes; i++)
+		stopped = stopped || (is_stop(&reply) && strstr(reply.data, causes[i]));
 	if (!r->no_ack && rsp_monitor(r, "info status", &text, NULL) == MV_OK && text.data)
 		stopped = stopped || strstr(text.data, "VM status: paused (");
 	mv_buf_free(&reply);
@@ -473,7 +511,7 @@ enum mv_status rsp_pages(struct rsp *r, const uint64_t *addresses, size_t count,
 	while (got < count && st == MV_OK) {
 		out.len = 0;
 		while (asked < count && (out.len || asked - got <= PIPELINE / 2) &&
-		       asked - got < PIPELINE)
+		       asked - got < (tries ? 1 : PIPELINE))
 			ask_page(r, &out, addresses[asked++], chunk);
 		st = out.len ? send_all(r, out.data, out.len, e) : MV_OK;
 		uint8_t *page = (uint8_t *)pages[got];
@@ -482,6 +520,8 @@ enum mv_status rsp_pages(struct rsp *r, const uint64_t *addresses, size_t count,
 			st = receive(r, &reply, e);
 			if (st == MV_OK && take_hex(&reply, page + at, chunk))
 				continue;
+			if (st == MV_OK && reply.len > 4) /* no error, and not what was asked */
+				st = garbled(r, e, "the stub answers something else");
 			memset(page + at, 0, chunk);
 			whole = false;
 		}
