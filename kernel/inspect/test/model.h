@@ -49,7 +49,8 @@ size_t model_leaves(uint32_t space, const struct model_leaf **leaves);
 void model_set_unrest(uint32_t busy_every, uint32_t move_every);
 /* How often each thing was done, for "never twice". */
 struct model_counts {
-	uint64_t kmallocs, kfrees, alloc_pages, free_pages, maps, unmaps, trims, breaks, poweroffs, panics;
+	uint64_t kmallocs, kfrees, alloc_pages, free_pages, maps, unmaps, trims, breaks, poweroffs,
+		panics;
 };
 const struct model_counts *model_counts(void);
 uint64_t model_random(void);

@@ -266,10 +266,10 @@ enum insp_op {
 	INSP_OP_UNMAP, /* space, addr (va), bytes, dry_run -> entries, tables, split. Likewise */
 	INSP_OP_SPACE_CREATE,  /* name (may be "") -> space, pa (the root) */
 	INSP_OP_SPACE_DESTROY, /* space -> tables. Refuses the kernel's and a current one */
-	INSP_OP_TRIM, /* what the allocators keep idle for their next call goes back to the zones;
-		       * nothing that anybody holds changes. May do nothing */
-	INSP_OP_CHECK,	       /* -> ok, frames, objects, tables; INSP_KIND_FAULTS then lists */
-	INSP_OP_TRACE,	       /* on: attribution of objects to sites on or off */
+	INSP_OP_TRIM,	/* what the allocators keep idle for their next call goes back to the zones;
+			 * nothing that anybody holds changes. May do nothing */
+	INSP_OP_CHECK,	/* -> ok, frames, objects, tables; INSP_KIND_FAULTS then lists */
+	INSP_OP_TRACE,	/* on: attribution of objects to sites on or off */
 	INSP_OP_LISTEN, /* flags: mask of 1 << enum insp_event_op that insp_event() wants to hear;
 			 * 0: the hooks may be unhooked. Comes again with the same mask when
 			 * insp_event() had heard enough */
