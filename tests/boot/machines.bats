@@ -77,3 +77,11 @@ khz() {
 @test "the smallest direct map" {
 	works --mem 2G --append directmap=32M
 }
+
+@test "a clock that counts instructions: no thread starves another" {
+	# Time passes here only as code runs, so who waits for a turn that never comes is found out.
+	run scripts/boot --mem 128M --timeout 120 --append 'selftest=mm.*,thread.* workload=none' -- -icount shift=0
+	output=$(echo "$output" | tr -d '\r')
+	echo "$output" | tail -n 40
+	[ "$status" -eq 0 ]
+}
