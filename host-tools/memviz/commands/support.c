@@ -1,4 +1,5 @@
 /* What the commands share: connecting, calling, options, tables, progress. */
+#include <inspect/protocol.h>
 #include <json-c/json.h>
 #include <memviz/base.h>
 #include <memviz/command.h>
@@ -78,6 +79,18 @@ bool cmd_option_number(struct cmd *c, enum option_id id, uint64_t low, uint64_t 
 	cmd_usage(c, "--%s takes a number from %llu to %llu, not \"%s\"", option_rows[id].name,
 		  (unsigned long long)low, (unsigned long long)high, c->opt[id]);
 	return false;
+}
+
+bool cmd_add_space(struct cmd *c, struct json_object *params)
+{
+	uint64_t id = 0;
+	if (!cmd_option_number(c, OPT_SPACE, 0, UINT32_MAX, &id)) {
+		json_object_put(params);
+		return false;
+	}
+	if (c->opt[OPT_SPACE])
+		mv_json_add_u64(params, INSP_F_SPACE, id);
+	return true;
 }
 
 bool cmd_option_duration(struct cmd *c, enum option_id id, uint64_t *us)

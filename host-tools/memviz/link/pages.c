@@ -95,16 +95,20 @@ static void cut(struct json_object *list, size_t limit)
 		json_object_array_del_idx(list, limit, n - limit);
 }
 
+static void again(struct pager *p)
+{
+	p->tries++;
+	json_object_put(p->whole);
+	p->whole = NULL;
+	p->moved = false;
+	ask(p, NULL);
+}
+
 static void page_came(void *user, struct json_object *result, const struct mv_error *error)
 {
 	struct pager *p = user;
 	if (error && error->code == INSP_E_BUSY && p->tries < TRIES) {
-		/* The cursor grew stale under us: from the start. */
-		p->tries++;
-		json_object_put(p->whole);
-		p->whole = NULL;
-		p->moved = false;
-		ask(p, NULL);
+		again(p); /* the cursor grew stale under us */
 		return;
 	}
 	if (error) {
@@ -120,11 +124,7 @@ static void page_came(void *user, struct json_object *result, const struct mv_er
 		return;
 	}
 	if (p->moved && p->tries < TRIES && strcmp(p->method, INSP_M_LOG) != 0) {
-		p->tries++;
-		json_object_put(p->whole);
-		p->whole = NULL;
-		p->moved = false;
-		ask(p, NULL);
+		again(p);
 		return;
 	}
 	cut(all, p->limit);

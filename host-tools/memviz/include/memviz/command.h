@@ -102,6 +102,8 @@ struct json_object *cmd_call(struct cmd *c, const char *method, struct json_obje
 bool cmd_option_size(struct cmd *c, enum option_id id, uint64_t *out);
 bool cmd_option_number(struct cmd *c, enum option_id id, uint64_t low, uint64_t high,
 		       uint64_t *out);
+/* --space into the parameters; on false they are put. */
+bool cmd_add_space(struct cmd *c, struct json_object *params);
 bool cmd_option_duration(struct cmd *c, enum option_id id, uint64_t *us);
 /* A time in a recording: "+10s" from its start, "-10s" from its end, a duration
  * (from the start), or 2026-05-01T12:00:00 / 12:00:00 local time. */
