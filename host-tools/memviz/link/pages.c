@@ -13,7 +13,9 @@
 #define TRIES 3
 
 struct pager {
+	struct pager *next;
 	struct mv_session *s;
+	uint64_t handle; /* of the first page's request; it stands for all pages */
 	char *method;
 	struct json_object *params;
 	struct json_object *whole; /* the first page, growing */
@@ -21,6 +23,7 @@ struct pager {
 	size_t limit;
 	uint64_t gen;
 	bool moved;
+	bool cancelled;
 	unsigned tries;
 	mv_reply_fn fn;
 	void *user;
@@ -52,6 +55,18 @@ static void ask(struct pager *p, struct json_object *cursor)
 	mv_session_call(p->s, p->method, params, page_came, p);
 }
 
+static void drop(struct pager *p)
+{
+	struct pager **at = &p->s->pagers;
+	while (*at != p)
+		at = &(*at)->next;
+	*at = p->next;
+	json_object_put(p->whole);
+	json_object_put(p->params);
+	free(p->method);
+	free(p);
+}
+
 static void finish(struct pager *p, const struct mv_error *error)
 {
 	if (!error && p->whole) {
@@ -66,10 +81,7 @@ static void finish(struct pager *p, const struct mv_error *error)
 	}
 	if (p->fn)
 		p->fn(p->user, error ? NULL : p->whole, error);
-	json_object_put(p->whole);
-	json_object_put(p->params);
-	free(p->method);
-	free(p);
+	drop(p);
 }
 
 static void join(struct pager *p, struct json_object *page)
@@ -107,6 +119,10 @@ static void again(struct pager *p)
 static void page_came(void *user, struct json_object *result, const struct mv_error *error)
 {
 	struct pager *p = user;
+	if (p->cancelled) {
+		drop(p);
+		return;
+	}
 	if (error && error->code == INSP_E_BUSY && p->tries < TRIES) {
 		again(p); /* the cursor grew stale under us */
 		return;
@@ -135,7 +151,8 @@ uint64_t mv_session_call_all(struct mv_session *s, const char *method, struct js
 			     size_t limit, mv_reply_fn fn, void *user)
 {
 	struct pager *p = mv_alloc(sizeof *p);
-	*p = (struct pager){.s = s,
+	*p = (struct pager){.next = s->pagers,
+			    .s = s,
 			    .method = mv_strdup(method),
 			    .params = params,
 			    .limit = limit,
@@ -147,5 +164,18 @@ uint64_t mv_session_call_all(struct mv_session *s, const char *method, struct js
 	struct json_object *first = NULL;
 	if (params)
 		json_object_deep_copy(params, &first, NULL);
-	return mv_session_call(s, method, first, page_came, p);
+	s->pagers = p;
+	p->handle = mv_session_call(s, method, first, page_came, p);
+	return p->handle;
+}
+
+bool pages_cancel(struct mv_session *s, uint64_t handle)
+{
+	for (struct pager *p = s->pagers; p; p = p->next)
+		if (p->handle == handle) {
+			/* The page on its way ends it: the callback's user may be gone. */
+			p->cancelled = true;
+			return true;
+		}
+	return false;
 }
