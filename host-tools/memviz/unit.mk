@@ -37,7 +37,7 @@ memviz-$1.units := memviz
 memviz-$1.srcs  := $M/test/test_$1.c
 memviz-$1.libs  := -lcmocka $(memviz_LIBS)
 endef
-$(foreach t,model records base recording,$(eval $(call memviz_test,$t)))
+$(foreach t,model records base recording session,$(eval $(call memviz_test,$t)))
 
 # The reader of page tables behind a stub; its header is private to gdb/.
 $(eval $(call memviz_test,gdb))
