@@ -79,7 +79,7 @@ static int ask(struct cmd *c, const char *method, json *params, print_fn print)
 	if (mv_json_flag(result, "moved", &moved) && moved && !c->json)
 		fputs("memviz: the state moved while it was read\n", stderr);
 	json_object_put(result);
-	return MV_OK;
+	return cmd_told_damage(c);
 }
 
 /* ---- stat ---- */

@@ -91,7 +91,8 @@ static int summarize(struct cmd *c)
 		if (link.message[0])
 			printf("\n%s\n", link.message);
 	}
-	return MV_OK;
+	fflush(stdout);
+	return cmd_told_damage(c);
 }
 
 /* --hub: when the link is bare, a hub of our own is put on it first. */
@@ -123,15 +124,6 @@ int command_run(struct cmd *c)
 
 /* ---- replay ---- */
 
-static int told_damage(struct cmd *c)
-{
-	struct mv_replay_status st;
-	if (!mv_session_replay_status(c->s, &st) || !st.damaged)
-		return MV_OK;
-	mv_fail(&c->error, MV_DAMAGED, "%s: %s; it is shown up to there", c->argv[0], st.damage);
-	return cmd_fail(&c->error);
-}
-
 static bool seek_to_option(struct cmd *c, const char *otherwise)
 {
 	struct mv_replay_status st;
@@ -149,7 +141,6 @@ static bool seek_to_option(struct cmd *c, const char *otherwise)
 int command_replay(struct cmd *c)
 {
 	char target[300];
-	int status = MV_OK;
 	snprintf(target, sizeof target, "file:%s", c->argv[0]);
 	struct mv_session_options o = {.limits.samples = (size_t)(c->config.history_s * 10)};
 	c->s = mv_session_open(target, &o, &c->error);
@@ -161,7 +152,7 @@ int command_replay(struct cmd *c)
 		struct mv_tui_options to;
 		tui_options(c, &to);
 		if (mv_tui_run(c->s, &to) != MV_TUI_UNSUITED)
-			return told_damage(c);
+			return cmd_told_damage(c);
 	}
 	if (c->json) {
 		struct json_object *k = mv_model_keyframe(mv_session_model(c->s));
@@ -171,6 +162,5 @@ int command_replay(struct cmd *c)
 		summary_print(c, mv_session_model(c->s), stdout);
 	}
 	fflush(stdout);
-	status = told_damage(c);
-	return status;
+	return cmd_told_damage(c);
 }

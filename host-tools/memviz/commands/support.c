@@ -30,6 +30,19 @@ bool cmd_connect(struct cmd *c, const struct mv_session_options *o, int *status)
 	return false;
 }
 
+int cmd_told_damage(struct cmd *c)
+{
+	struct mv_replay_status st;
+	struct mv_session_status where;
+	if (!mv_session_replay_status(c->s, &st) || !st.damaged)
+		return MV_OK;
+	mv_session_status(c->s, &where);
+	const char *colon = strchr(where.target, ':');
+	mv_fail(&c->error, MV_DAMAGED, "%s: %s; it is shown up to there",
+		colon ? colon + 1 : where.target, st.damage);
+	return cmd_fail(&c->error);
+}
+
 bool cmd_live(struct cmd *c, unsigned topics, unsigned hz, int *status)
 {
 	mv_session_watch(c->s, topics, hz);

@@ -100,11 +100,16 @@ static void join(struct pager *p, struct json_object *page)
 	p->moved = p->moved || gen != p->gen;
 }
 
-static void cut(struct json_object *list, size_t limit)
+/* Whoever shows the list must be able to say that there is more. */
+static void cut(struct pager *p, struct json_object *list, bool more)
 {
 	size_t n = list ? json_object_array_length(list) : 0;
-	if (limit && n > limit)
-		json_object_array_del_idx(list, limit, n - limit);
+	if (!p->limit || n < p->limit)
+		return;
+	if (n > p->limit)
+		json_object_array_del_idx(list, p->limit, n - p->limit);
+	if (more || n > p->limit)
+		json_object_object_add(p->whole, "cut", json_object_new_boolean(true));
 }
 
 static void again(struct pager *p)
@@ -143,7 +148,7 @@ static void page_came(void *user, struct json_object *result, const struct mv_er
 		again(p);
 		return;
 	}
-	cut(all, p->limit);
+	cut(p, all, next);
 	finish(p, NULL);
 }
 

@@ -3,6 +3,7 @@
  * seen, and answered when the test wants it.
  */
 #include <inttypes.h>
+#include <json-c/json.h>
 #include <memviz/base.h>
 #include <memviz/link.h>
 #include <memviz/session.h>
@@ -141,10 +142,47 @@ static void test_cancel_between_pages(void **state)
 	close_play(&p);
 }
 
+static void note_cut(void *user, struct json_object *result, const struct mv_error *error)
+{
+	bool cut = false;
+	assert_null(error);
+	mv_json_flag(result, "cut", &cut);
+	*(int *)user = 10 * (int)json_object_array_length(mv_json_array(result, "objects")) + cut;
+}
+
+/* Whoever asked for the first few can tell a short list from a list cut short. */
+static void test_limit_says_cut(void **state)
+{
+	static const struct {
+		const char *answer;
+		int told;
+	} cases[] = {
+		{"{\"gen\":1,\"objects\":[{}],\"next\":null}",       10},
+		{"{\"gen\":1,\"objects\":[{},{}],\"next\":null}",	  20},
+		{"{\"gen\":1,\"objects\":[{},{}],\"next\":\"2\"}",   21},
+		{"{\"gen\":1,\"objects\":[{},{},{}],\"next\":null}", 21},
+	};
+	struct play p = {0};
+	bool never = false;
+	(void)state;
+	open_play(&p);
+	say_hello(&p);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		int told = -1;
+		mv_session_call_all(p.s, "trace.leaks", NULL, 2, note_cut, &told);
+		answer(&p, asked(&p, "trace.leaks"), cases[i].answer);
+		while (told < 0)
+			mv_session_wait(p.s, &never, 0.01);
+		assert_int_equal(told, cases[i].told);
+	}
+	close_play(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cancel_between_pages),
+		cmocka_unit_test(test_limit_says_cut),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

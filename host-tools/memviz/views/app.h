@@ -47,6 +47,8 @@ void mv_ask_send(struct mv_ask *a, struct mv_app *app, const char *method,
 /* Drops the question and the answer. */
 void mv_ask_clear(struct mv_ask *a);
 /* "waiting for the kernel", the error's text, or "" when there is an answer. */
+/* The list in the answer is not the whole one. */
+bool mv_ask_cut(const struct mv_ask *a);
 const char *mv_ask_text(const struct mv_ask *a);
 
 /* ---- what can be opened, freed, mapped ---- */

@@ -92,6 +92,8 @@ int cmd_usage(const struct cmd *c, const char *fmt, ...) __attribute__((format(p
 
 /* Opens the session and waits for hello. False: said and `*status` set. */
 bool cmd_connect(struct cmd *c, const struct mv_session_options *o, int *status);
+/* Of a damaged recording: says so, and where. Returns MV_DAMAGED then, else MV_OK. */
+int cmd_told_damage(struct cmd *c);
 /* Watches and waits until the state is whole. */
 bool cmd_live(struct cmd *c, unsigned topics, unsigned hz, int *status);
 /* Calls; on failure says so. NULL with *status set, else the caller's object. */
