@@ -91,7 +91,6 @@ static int summarize(struct cmd *c)
 		if (link.message[0])
 			printf("\n%s\n", link.message);
 	}
-	fflush(stdout);
 	return cmd_told_damage(c);
 }
 
@@ -161,6 +160,5 @@ int command_replay(struct cmd *c)
 	} else {
 		summary_print(c, mv_session_model(c->s), stdout);
 	}
-	fflush(stdout);
 	return cmd_told_damage(c);
 }

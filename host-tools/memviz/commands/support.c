@@ -36,6 +36,7 @@ int cmd_told_damage(struct cmd *c)
 	struct mv_session_status where;
 	if (!mv_session_replay_status(c->s, &st) || !st.damaged)
 		return MV_OK;
+	fflush(stdout); /* what is shown comes before what is said of it */
 	mv_session_status(c->s, &where);
 	const char *colon = strchr(where.target, ':');
 	mv_fail(&c->error, MV_DAMAGED, "%s: %s; it is shown up to there",
