@@ -43,7 +43,7 @@ static void tui_options(const struct cmd *c, struct mv_tui_options *o)
 }
 
 /* The live interface. False: this terminal does not suit it. */
-static bool show(struct cmd *c, const struct mv_session_options *so, int *status)
+static bool show(struct cmd *c, const struct mv_session_options *so, const char *bare, int *status)
 {
 	struct mv_tui_options o;
 	tui_options(c, &o);
@@ -56,6 +56,7 @@ static bool show(struct cmd *c, const struct mv_session_options *so, int *status
 	cmd_option_number(c, OPT_HZ, 1, 60, &hz);
 	mv_session_watch(c->s, MV_TOPIC_ALL, (unsigned)hz);
 	o.share = mv_hub_spawn;
+	o.bare = c->opt[OPT_HUB] ? bare : NULL;
 	switch (mv_tui_run(c->s, &o)) {
 	case MV_TUI_UNSUITED:
 		mv_session_close(c->s);
@@ -112,11 +113,12 @@ int command_run(struct cmd *c)
 	uint64_t hz;
 	if (!cmd_option_number(c, OPT_HZ, 1, 60, &hz))
 		return MV_USAGE;
+	const char *bare = c->target;
 	if (c->opt[OPT_HUB] && !share(c, &status))
 		return status;
 	struct mv_session_options so = {.timeout_s = c->timeout_s,
 					.limits.samples = (size_t)(c->config.history_s * 10)};
-	if (!c->json && on_terminal() && show(c, &so, &status))
+	if (!c->json && on_terminal() && show(c, &so, bare, &status))
 		return status;
 	return summarize(c);
 }

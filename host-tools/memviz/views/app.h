@@ -195,6 +195,8 @@ struct mv_app {
 	int last_press_row, last_press_col;
 	bool ascii, mouse, mouse_changed;
 	bool share_offered;
+	char bare[300];		 /* the link below a hub of our own; "": there is none */
+	bool hub_was_up;	 /* that hub has answered */
 	uint64_t record_ends_us; /* it was told to end, and does so by then; 0: no */
 	bool dirty, redraw_all, quit;
 };
@@ -257,7 +259,9 @@ void mv_form_free(struct mv_app *a, const struct mv_thing *t);
 /* share.c: a link that serves one client, and a hub for it */
 bool mv_share_possible(const struct mv_app *a);
 void mv_share_offer(struct mv_app *a); /* says so, once */
-void mv_share_open(struct mv_app *a);  /* asks, and does it */
+/* When a hub of our own is gone: goes back to the link that it was on. */
+void mv_share_return(struct mv_app *a);
+void mv_share_open(struct mv_app *a); /* asks, and does it */
 
 /* ---- small helpers that many views share (helpers.c) ---- */
 
