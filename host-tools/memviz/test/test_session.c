@@ -184,5 +184,6 @@ int main(void)
 		cmocka_unit_test(test_cancel_between_pages),
 		cmocka_unit_test(test_limit_says_cut),
 	};
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
