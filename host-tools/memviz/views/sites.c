@@ -565,7 +565,9 @@ static void site_draw(struct mv_view *v, struct mv_rect r)
 		mv_note(a, r, "%s",
 			*mv_ask_text(&s->ask) ? mv_ask_text(&s->ask)
 			: cut ? "None of what it holds is in the recorded list, which is cut."
-			      : "It holds nothing now.");
+			      : "It holds no object of kmalloc now. Whole frames are counted on "
+				"the "
+				"list of sites, but not told one by one.");
 		return;
 	}
 	mv_table_update(t, &rows);
