@@ -13,7 +13,7 @@ memviz.HUB := hub/hub.c hub/client.c hub/rpc.c hub/watching.c
 memviz.COMMANDS := commands/table.c commands/cli.c commands/support.c commands/read.c \
 	commands/act.c commands/watch.c commands/summary.c commands/run.c commands/diff.c \
 	commands/hub.c commands/drive.c commands/openmetrics.c \
-	commands/serve.c commands/export.c commands/picture.c commands/page.c commands/mux.c
+	commands/serve.c commands/export.c commands/cells.c commands/picture.c commands/page.c commands/mux.c
 memviz.VIEWS := $(addprefix views/,app.c ask.c canvas.c command.c curve.c detail.c events.c forms.c frame.c fuzzy.c \
 	glyph.c graph.c grid.c header.c helpers.c history.c keys.c layout.c lineedit.c log.c \
 	map.c overview.c pagetree.c popups.c prompt.c share.c sitedata.c sites.c slabdata.c slabs.c \
@@ -37,7 +37,7 @@ memviz-$1.units := memviz
 memviz-$1.srcs  := $M/test/test_$1.c
 memviz-$1.libs  := -lcmocka $(memviz_LIBS)
 endef
-$(foreach t,model records base recording,$(eval $(call memviz_test,$t)))
+$(foreach t,model records base recording session,$(eval $(call memviz_test,$t)))
 
 # The reader of page tables behind a stub; its header is private to gdb/.
 $(eval $(call memviz_test,gdb))

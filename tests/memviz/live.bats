@@ -141,6 +141,9 @@ teardown() { common_teardown; }
 		[ "$status" -eq 4 ]
 		[[ $output == *"at byte $((size / 2))"* || $output == *"after byte"* ]]
 		[[ $output == *ZONE_DMA* ]]
+		run memviz -t "file:$DIR/cut-$f" zones
+		[ "$status" -eq 4 ]
+		[[ $output == *ZONE_DMA*"cut-$f: damaged a"* ]]
 	done
 	jq --seq . "$DIR/a.rec" >/dev/null
 	run memviz -t "file:$DIR/a.rec.xz" stat

@@ -47,18 +47,6 @@ static void flag(struct cmd *c, json *p, enum option_id id, const char *key)
 		json_object_object_add(p, key, json_object_new_boolean(true));
 }
 
-static bool space(struct cmd *c, json *p)
-{
-	uint64_t id = 0;
-	if (!cmd_option_number(c, OPT_SPACE, 0, UINT32_MAX, &id)) {
-		json_object_put(p);
-		return false;
-	}
-	if (c->opt[OPT_SPACE])
-		mv_json_add_u64(p, INSP_F_SPACE, id);
-	return true;
-}
-
 /* Members in their order, one line: "addr 0x... size 128". */
 static void print_line(json *r)
 {
@@ -154,7 +142,7 @@ int command_map(struct cmd *c)
 		{INSP_F_FLAGS, ARG_WORD}
 	};
 	json *p = arguments(c, table, 4);
-	if (!p || !space(c, p))
+	if (!p || !cmd_add_space(c, p))
 		return MV_USAGE;
 	flag(c, p, OPT_4K, INSP_F_USE4K);
 	flag(c, p, OPT_USER, INSP_F_USER);
@@ -169,7 +157,7 @@ int command_unmap(struct cmd *c)
 		       {INSP_F_LEN, ARG_SIZE}
 	     };
 	json *p = arguments(c, table, 2);
-	if (!p || !space(c, p))
+	if (!p || !cmd_add_space(c, p))
 		return MV_USAGE;
 	flag(c, p, OPT_DRY_RUN, INSP_F_DRY_RUN);
 	return act(c, INSP_M_UNMAP, p);

@@ -105,10 +105,5 @@ int command_export(struct cmd *c)
 	formats[i].make(c, mv_session_model(c->s), &b);
 	status = write_out(c, &b);
 	mv_buf_free(&b);
-	struct mv_replay_status st;
-	if (status == MV_OK && mv_session_replay_status(c->s, &st) && st.damaged) {
-		mv_fail(&c->error, MV_DAMAGED, "%s; it is shown up to there", st.damage);
-		return cmd_fail(&c->error);
-	}
-	return status;
+	return status == MV_OK ? cmd_told_damage(c) : status;
 }

@@ -5,6 +5,8 @@
  */
 #include "picture.h"
 
+#include "cells.h"
+
 #include <inttypes.h>
 #include <memviz/command.h>
 #include <memviz/format.h>
@@ -226,56 +228,27 @@ static double section_zones(const struct mv_model *m, struct mv_buf *b, double y
 
 /* ---- the map ---- */
 
-struct cell {
-	uint64_t frames[MV_FRAME_STATES];
-};
-
-static void fill(const struct mv_model *m, const struct mv_range *range, struct cell *cells,
-		 uint64_t per_cell)
-{
-	for (uint64_t at = range->first; at < range->last;) {
-		const struct mv_frame_run *r = mv_model_frame_at(m, at);
-		uint64_t cell = (at - range->first) / MV_FRAME_BYTES / per_cell;
-		uint64_t edge = range->first + (cell + 1) * per_cell * MV_FRAME_BYTES;
-		uint64_t end = r ? r->pa + r->count * MV_FRAME_BYTES : at + MV_FRAME_BYTES;
-		end = end < edge ? end : edge;
-		end = end < range->last ? end : range->last + 1;
-		cells[cell].frames[r ? r->state : MV_FRAME_HOLE] += (end - at) / MV_FRAME_BYTES;
-		at = end;
-	}
-}
-
 static void draw_cell(struct mv_buf *b, const struct cell *cell, double x, double y, double side,
 		      uint64_t pa)
 {
 	char title[200];
-	uint64_t all = 0, most = 0;
-	unsigned shown = MV_FRAME_HOLE;
+	double part;
+	enum mv_frame_state shown = cell_shows(cell, &part);
 	int used = snprintf(title, sizeof title, "0x%" PRIx64, pa);
-	for (unsigned s = 0; s < MV_FRAME_STATES; s++) {
-		uint64_t n = cell->frames[s];
-		all += n;
-		if (n && used < (int)sizeof title - 40)
-			used += snprintf(title + used, sizeof title - (size_t)used,
-					 ", %" PRIu64 " %s", n,
-					 mv_frame_state_name((enum mv_frame_state)s));
-		/* In use wins over free: that is what one looks for. */
-		bool in_use = s != MV_FRAME_FREE && s != MV_FRAME_HOLE && s != MV_FRAME_UNKNOWN;
-		if (in_use && n > most)
-			most = n, shown = s;
-	}
-	if (!most)
-		shown = cell->frames[MV_FRAME_FREE] ? MV_FRAME_FREE : MV_FRAME_HOLE;
 	if (shown == MV_FRAME_HOLE)
 		return;
-	double full = shown == MV_FRAME_FREE ? 1 : 0.45 + 0.55 * share(most, all);
+	for (unsigned s = 0; s < MV_FRAME_STATES; s++)
+		if (cell->frames[s] && used < (int)sizeof title - 40)
+			used += snprintf(title + used, sizeof title - (size_t)used,
+					 ", %" PRIu64 " %s", cell->frames[s],
+					 mv_frame_state_name((enum mv_frame_state)s));
+	double full = shown == MV_FRAME_FREE ? 1 : 0.45 + 0.55 * part;
 	mv_buf_printf(b, "<g opacity=\"%.2f\">", full);
 	rect(b, x, y, side - 1.5, side - 1.5, state_colors[shown], title);
 	mv_buf_text(b, "</g>");
 	if (shown != MV_FRAME_FREE)
 		mv_buf_printf(b, "<text x=\"%.1f\" y=\"%.1f\" class=\"l\">%c</text>\n",
-			      x + side / 2 - 0.7, y + side - 4.5,
-			      mv_frame_state_letter((enum mv_frame_state)shown));
+			      x + side / 2 - 0.7, y + side - 4.5, mv_frame_state_letter(shown));
 }
 
 static double legend(struct mv_buf *b, double y)
@@ -296,10 +269,8 @@ static double draw_segment(const struct mv_model *m, const struct mv_range *rang
 			   uint64_t per_cell, struct mv_buf *b, double y)
 {
 	double left = MARGIN + 100, side = (INNER - 100) / MAP_COLUMNS;
-	uint64_t frames = (range->last - range->first + 1) / MV_FRAME_BYTES;
-	size_t n = (size_t)((frames + per_cell - 1) / per_cell);
-	struct cell *cells = mv_alloc(n * sizeof *cells);
-	fill(m, range, cells, per_cell);
+	size_t n;
+	struct cell *cells = cells_count(m, range, per_cell, &n);
 	for (size_t i = 0; i < n; i++) {
 		uint64_t pa = range->first + i * per_cell * MV_FRAME_BYTES;
 		if (i % MAP_COLUMNS == 0) {
@@ -319,14 +290,10 @@ static double section_map(const struct mv_model *m, struct mv_buf *b, double y)
 {
 	struct mv_range segments[16];
 	size_t n = mv_model_segments(m, segments, 16);
-	uint64_t frames = 0, per_cell = 1;
+	uint64_t per_cell = cells_scale(segments, n, MAP_COLUMNS * MAP_ROWS);
 	char line[160];
-	for (size_t i = 0; i < n; i++)
-		frames += (segments[i].last - segments[i].first + 1) / MV_FRAME_BYTES;
-	if (!frames)
+	if (!per_cell)
 		return y;
-	while (frames / per_cell > MAP_COLUMNS * MAP_ROWS)
-		per_cell *= 2;
 	snprintf(line, sizeof line, "Physical memory: a cell is %s",
 		 size(per_cell * MV_FRAME_BYTES));
 	y = legend(b, heading(b, y, line));

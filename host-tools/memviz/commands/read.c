@@ -79,7 +79,7 @@ static int ask(struct cmd *c, const char *method, json *params, print_fn print)
 	if (mv_json_flag(result, "moved", &moved) && moved && !c->json)
 		fputs("memviz: the state moved while it was read\n", stderr);
 	json_object_put(result);
-	return MV_OK;
+	return cmd_told_damage(c);
 }
 
 /* ---- stat ---- */
@@ -337,22 +337,10 @@ static void print_mappings(struct cmd *c, json *r)
 	table_print(t, c, 0, stdout);
 }
 
-static bool space_option(struct cmd *c, json *p)
-{
-	uint64_t id = 0;
-	if (!cmd_option_number(c, OPT_SPACE, 0, UINT32_MAX, &id)) {
-		json_object_put(p);
-		return false;
-	}
-	if (c->opt[OPT_SPACE])
-		mv_json_add_u64(p, INSP_F_SPACE, id);
-	return true;
-}
-
 int command_mappings(struct cmd *c)
 {
 	json *p = json_object_new_object();
-	if (!space_option(c, p))
+	if (!cmd_add_space(c, p))
 		return MV_USAGE;
 	if (c->opt[OPT_FROM] && !address(c, c->opt[OPT_FROM], p, INSP_F_FROM))
 		return MV_USAGE;
@@ -389,7 +377,7 @@ static void print_translate(struct cmd *c, json *r)
 int command_translate(struct cmd *c)
 {
 	json *p = json_object_new_object();
-	if (!space_option(c, p) || !address(c, c->argv[0], p, INSP_F_VA))
+	if (!cmd_add_space(c, p) || !address(c, c->argv[0], p, INSP_F_VA))
 		return MV_USAGE;
 	return ask(c, INSP_M_TRANSLATE, p, print_translate);
 }

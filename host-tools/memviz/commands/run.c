@@ -43,7 +43,7 @@ static void tui_options(const struct cmd *c, struct mv_tui_options *o)
 }
 
 /* The live interface. False: this terminal does not suit it. */
-static bool show(struct cmd *c, const struct mv_session_options *so, int *status)
+static bool show(struct cmd *c, const struct mv_session_options *so, const char *bare, int *status)
 {
 	struct mv_tui_options o;
 	tui_options(c, &o);
@@ -56,6 +56,7 @@ static bool show(struct cmd *c, const struct mv_session_options *so, int *status
 	cmd_option_number(c, OPT_HZ, 1, 60, &hz);
 	mv_session_watch(c->s, MV_TOPIC_ALL, (unsigned)hz);
 	o.share = mv_hub_spawn;
+	o.bare = c->opt[OPT_HUB] ? bare : NULL;
 	switch (mv_tui_run(c->s, &o)) {
 	case MV_TUI_UNSUITED:
 		mv_session_close(c->s);
@@ -91,7 +92,7 @@ static int summarize(struct cmd *c)
 		if (link.message[0])
 			printf("\n%s\n", link.message);
 	}
-	return MV_OK;
+	return cmd_told_damage(c);
 }
 
 /* --hub: when the link is bare, a hub of our own is put on it first. */
@@ -112,25 +113,17 @@ int command_run(struct cmd *c)
 	uint64_t hz;
 	if (!cmd_option_number(c, OPT_HZ, 1, 60, &hz))
 		return MV_USAGE;
+	const char *bare = c->target;
 	if (c->opt[OPT_HUB] && !share(c, &status))
 		return status;
 	struct mv_session_options so = {.timeout_s = c->timeout_s,
 					.limits.samples = (size_t)(c->config.history_s * 10)};
-	if (!c->json && on_terminal() && show(c, &so, &status))
+	if (!c->json && on_terminal() && show(c, &so, bare, &status))
 		return status;
 	return summarize(c);
 }
 
 /* ---- replay ---- */
-
-static int told_damage(struct cmd *c)
-{
-	struct mv_replay_status st;
-	if (!mv_session_replay_status(c->s, &st) || !st.damaged)
-		return MV_OK;
-	mv_fail(&c->error, MV_DAMAGED, "%s: %s; it is shown up to there", c->argv[0], st.damage);
-	return cmd_fail(&c->error);
-}
 
 static bool seek_to_option(struct cmd *c, const char *otherwise)
 {
@@ -149,7 +142,6 @@ static bool seek_to_option(struct cmd *c, const char *otherwise)
 int command_replay(struct cmd *c)
 {
 	char target[300];
-	int status = MV_OK;
 	snprintf(target, sizeof target, "file:%s", c->argv[0]);
 	struct mv_session_options o = {.limits.samples = (size_t)(c->config.history_s * 10)};
 	c->s = mv_session_open(target, &o, &c->error);
@@ -161,7 +153,7 @@ int command_replay(struct cmd *c)
 		struct mv_tui_options to;
 		tui_options(c, &to);
 		if (mv_tui_run(c->s, &to) != MV_TUI_UNSUITED)
-			return told_damage(c);
+			return cmd_told_damage(c);
 	}
 	if (c->json) {
 		struct json_object *k = mv_model_keyframe(mv_session_model(c->s));
@@ -170,7 +162,5 @@ int command_replay(struct cmd *c)
 	} else {
 		summary_print(c, mv_session_model(c->s), stdout);
 	}
-	fflush(stdout);
-	status = told_damage(c);
-	return status;
+	return cmd_told_damage(c);
 }

@@ -2,6 +2,8 @@
  * The text summary: the picture of a kernel for a log, a pipe or a mail. One
  * page, from the whole to the parts; bars in Unicode or ASCII.
  */
+#include "cells.h"
+
 #include <inttypes.h>
 #include <memviz/base.h>
 #include <memviz/command.h>
@@ -136,45 +138,15 @@ static void print_zones(struct cmd *c, const struct mv_model *m, FILE *out)
 
 /* ---- the map: one letter per so many frames ---- */
 
-struct cell {
-	uint64_t frames[MV_FRAME_STATES];
-};
-
-/* Counts the frames of [first, last] into cells of `per_cell` frames. */
-static void fill_cells(const struct mv_model *m, const struct mv_range *range, struct cell *cells,
-		       uint64_t per_cell)
-{
-	for (uint64_t at = range->first; at < range->last;) {
-		const struct mv_frame_run *r = mv_model_frame_at(m, at);
-		uint64_t cell = (at - range->first) / MV_FRAME_BYTES / per_cell;
-		uint64_t edge = range->first + (cell + 1) * per_cell * MV_FRAME_BYTES;
-		uint64_t end = r ? r->pa + r->count * MV_FRAME_BYTES : at + MV_FRAME_BYTES;
-		end = end < edge ? end : edge;
-		end = end < range->last ? end : range->last + 1;
-		cells[cell].frames[r ? r->state : MV_FRAME_HOLE] += (end - at) / MV_FRAME_BYTES;
-		at = end;
-	}
-}
-
-/* What a mixed cell shows: in use before free, for that is what one looks for;
- * small letters say that only a part is. */
+/* Small letters say that only a part is in that state. */
 static char cell_letter(const struct cell *cell)
 {
-	static const enum mv_frame_state order[] = {MV_FRAME_ALLOCATED, MV_FRAME_SLAB,
-						    MV_FRAME_KERNEL, MV_FRAME_RESERVED};
-	uint64_t all = 0, best = 0;
-	enum mv_frame_state state = MV_FRAME_HOLE;
-	for (unsigned i = 0; i < MV_FRAME_STATES; i++)
-		all += cell->frames[i];
-	for (size_t i = 0; i < sizeof order / sizeof *order; i++)
-		if (cell->frames[order[i]] > best) {
-			best = cell->frames[order[i]];
-			state = order[i];
-		}
-	if (!best)
-		return cell->frames[MV_FRAME_FREE] ? '.' : ' ';
+	double share;
+	enum mv_frame_state state = cell_shows(cell, &share);
+	if (state == MV_FRAME_FREE || state == MV_FRAME_HOLE)
+		return state == MV_FRAME_FREE ? '.' : ' ';
 	char letter = mv_frame_state_letter(state);
-	return best == all ? letter : (char)(letter | 0x20);
+	return share < 1 ? (char)(letter | 0x20) : letter;
 }
 
 static const char *letter_style(struct cmd *c, char letter)
@@ -209,10 +181,8 @@ static void print_map_line(struct cmd *c, const struct cell *cells, size_t n, FI
 static void print_segment(struct cmd *c, const struct mv_model *m, const struct mv_range *range,
 			  uint64_t per_cell, FILE *out)
 {
-	uint64_t frames = (range->last - range->first + 1) / MV_FRAME_BYTES;
-	size_t n = (size_t)((frames + per_cell - 1) / per_cell);
-	struct cell *cells = mv_alloc(n * sizeof *cells);
-	fill_cells(m, range, cells, per_cell);
+	size_t n;
+	struct cell *cells = cells_count(m, range, per_cell, &n);
 	for (size_t i = 0; i < n; i += MAP_COLUMNS) {
 		uint64_t pa = range->first + i * per_cell * MV_FRAME_BYTES;
 		fprintf(out, "  %#14" PRIx64 "  ", pa);
@@ -225,15 +195,9 @@ static void print_map(struct cmd *c, const struct mv_model *m, FILE *out)
 {
 	struct mv_range segments[16];
 	size_t n = mv_model_segments(m, segments, 16);
-	uint64_t frames = 0;
-	for (size_t i = 0; i < n; i++)
-		frames += (segments[i].last - segments[i].first + 1) / MV_FRAME_BYTES;
-	if (!frames)
+	uint64_t per_cell = cells_scale(segments, n, MAP_COLUMNS * MAP_LINES);
+	if (!per_cell)
 		return;
-	/* A power of two, so that a letter is a round amount. */
-	uint64_t per_cell = 1;
-	while (frames / per_cell > MAP_COLUMNS * MAP_LINES)
-		per_cell *= 2;
 	heading(c, out, "Memory map");
 	fprintf(out,
 		"  one letter is %s   . free  A allocated  S slab  K kernel  R reserved  small: in "

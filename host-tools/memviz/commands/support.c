@@ -1,4 +1,5 @@
 /* What the commands share: connecting, calling, options, tables, progress. */
+#include <inspect/protocol.h>
 #include <json-c/json.h>
 #include <memviz/base.h>
 #include <memviz/command.h>
@@ -27,6 +28,20 @@ bool cmd_connect(struct cmd *c, const struct mv_session_options *o, int *status)
 		return true;
 	*status = cmd_fail(&c->error);
 	return false;
+}
+
+int cmd_told_damage(struct cmd *c)
+{
+	struct mv_replay_status st;
+	struct mv_session_status where;
+	if (!mv_session_replay_status(c->s, &st) || !st.damaged)
+		return MV_OK;
+	fflush(stdout); /* what is shown comes before what is said of it */
+	mv_session_status(c->s, &where);
+	const char *colon = strchr(where.target, ':');
+	mv_fail(&c->error, MV_DAMAGED, "%s: %s; it is shown up to there",
+		colon ? colon + 1 : where.target, st.damage);
+	return cmd_fail(&c->error);
 }
 
 bool cmd_live(struct cmd *c, unsigned topics, unsigned hz, int *status)
@@ -78,6 +93,18 @@ bool cmd_option_number(struct cmd *c, enum option_id id, uint64_t low, uint64_t 
 	cmd_usage(c, "--%s takes a number from %llu to %llu, not \"%s\"", option_rows[id].name,
 		  (unsigned long long)low, (unsigned long long)high, c->opt[id]);
 	return false;
+}
+
+bool cmd_add_space(struct cmd *c, struct json_object *params)
+{
+	uint64_t id = 0;
+	if (!cmd_option_number(c, OPT_SPACE, 0, UINT32_MAX, &id)) {
+		json_object_put(params);
+		return false;
+	}
+	if (c->opt[OPT_SPACE])
+		mv_json_add_u64(params, INSP_F_SPACE, id);
+	return true;
 }
 
 bool cmd_option_duration(struct cmd *c, enum option_id id, uint64_t *us)

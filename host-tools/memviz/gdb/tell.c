@@ -19,56 +19,19 @@ static json *list_in(json *o, const char *key)
 
 /* ---- into the model ---- */
 
-static json *stat_data(const struct kernel *k)
-{
-	const struct mv_stat *s = &k->stat;
-	json *o = json_object_new_object();
-	mv_json_add_u64(o, INSP_F_TOTAL, s->total);
-	mv_json_add_u64(o, INSP_F_USED, s->used);
-	mv_json_add_u64(o, INSP_F_FREE, s->free);
-	mv_json_add_u64(o, INSP_F_SHARED, s->shared);
-	mv_json_add_u64(o, INSP_F_CACHE_USED, s->cache_used);
-	mv_json_add_u64(o, INSP_F_CACHE_FREE, s->cache_free);
-	mv_json_add_u64(o, INSP_F_AVAILABLE, s->available);
-	return o;
-}
-
 static json *zones_data(const struct kernel *k)
 {
 	json *data = json_object_new_object(), *list = list_in(data, INSP_F_ZONES);
-	for (size_t i = 0; i < k->zone_count; i++) {
-		const struct mv_zone *z = &k->zones[i].shown;
-		json *o = json_object_new_object();
-		mv_json_add_str(o, INSP_F_NAME, z->name);
-		mv_json_add_hex(o, INSP_F_START, z->start);
-		mv_json_add_hex(o, INSP_F_END, z->end);
-		mv_json_add_u64(o, INSP_F_FRAMES, z->frames);
-		mv_json_add_u64(o, INSP_F_FREE, z->free);
-		mv_json_add_u64(o, INSP_F_USED, z->used);
-		mv_json_add_u64(o, INSP_F_RESERVED, z->reserved);
-		mv_json_add_u64(o, INSP_F_LARGEST_RUN, z->largest_free_run);
-		json_object_array_add(list, o);
-	}
+	for (size_t i = 0; i < k->zone_count; i++)
+		json_object_array_add(list, mv_zone_json(&k->zones[i].shown));
 	return data;
 }
 
 static json *caches_data(const struct kernel *k)
 {
 	json *data = json_object_new_object(), *list = list_in(data, INSP_F_CACHES);
-	for (size_t i = 0; i < k->cache_count; i++) {
-		const struct mv_cache *c = &k->caches[i];
-		json *o = json_object_new_object();
-		mv_json_add_u64(o, INSP_F_SIZE, c->size);
-		mv_json_add_u64(o, INSP_F_SLABS, c->slabs);
-		mv_json_add_u64(o, INSP_F_OBJECTS, c->objects);
-		mv_json_add_u64(o, INSP_F_USED, c->used);
-		mv_json_add_u64(o, INSP_F_FREE, c->free);
-		mv_json_add_u64(o, INSP_F_BYTES, c->bytes);
-		mv_json_add_u64(o, INSP_F_ALLOCS, c->allocs);
-		mv_json_add_u64(o, INSP_F_FREES, c->frees);
-		mv_json_add_u64(o, INSP_F_FAILED, c->failed);
-		json_object_array_add(list, o);
-	}
+	for (size_t i = 0; i < k->cache_count; i++)
+		json_object_array_add(list, mv_cache_json(&k->caches[i]));
 	return data;
 }
 
@@ -150,7 +113,7 @@ void tell_spaces(struct mv_model *m, const struct kernel_space *spaces, size_t c
 
 void kernel_tell(const struct kernel *k, struct mv_model *m, uint64_t now_us)
 {
-	tell_topic(m, "stat", stat_data(k), k->gen, now_us);
+	tell_topic(m, "stat", mv_stat_json(&k->stat), k->gen, now_us);
 	tell_topic(m, "zones", zones_data(k), k->gen, now_us);
 	tell_topic(m, "caches", caches_data(k), k->gen, now_us);
 	tell_topic(m, "frames", frames_data(k), k->gen, now_us);

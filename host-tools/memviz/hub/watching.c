@@ -186,21 +186,6 @@ static void owe(struct owed *o, unsigned bit, json *params)
 	}
 }
 
-static json *event_json(const struct mv_event *e)
-{
-	char addr[24], site[24];
-	json *o = json_object_new_array_ext(6);
-	json_object_array_add(o, json_object_new_uint64(e->t_us));
-	json_object_array_add(o, json_object_new_string(mv_event_op_name((enum mv_event_op)e->op)));
-	json_object_array_add(o,
-			      json_object_new_string(mv_format_addr(e->addr, addr, sizeof addr)));
-	json_object_array_add(o, json_object_new_uint64(e->size));
-	json_object_array_add(o,
-			      json_object_new_string(mv_format_addr(e->site, site, sizeof site)));
-	json_object_array_add(o, json_object_new_uint64(e->arg));
-	return o;
-}
-
 static void send_events(struct hub *h, struct client *c, struct watch *w)
 {
 	struct owed *o = &w->owed;
@@ -214,7 +199,7 @@ static void send_events(struct hub *h, struct client *c, struct watch *w)
 	json_object_object_add(data, INSP_F_EVENTS, list);
 	size_t from = o->event_number > oldest ? (size_t)(o->event_number - oldest) : 0;
 	for (size_t i = from; i < n; i++)
-		json_object_array_add(list, event_json(mv_model_event(h->m, i)));
+		json_object_array_add(list, mv_event_json(mv_model_event(h->m, i)));
 	o->event_number = h->m->events_seen;
 	o->events_lost = h->m->events_dropped;
 	if (from < n || lost)

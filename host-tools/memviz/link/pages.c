@@ -13,7 +13,9 @@
 #define TRIES 3
 
 struct pager {
+	struct pager *next;
 	struct mv_session *s;
+	uint64_t handle; /* of the first page's request; it stands for all pages */
 	char *method;
 	struct json_object *params;
 	struct json_object *whole; /* the first page, growing */
@@ -21,6 +23,7 @@ struct pager {
 	size_t limit;
 	uint64_t gen;
 	bool moved;
+	bool cancelled;
 	unsigned tries;
 	mv_reply_fn fn;
 	void *user;
@@ -52,6 +55,18 @@ static void ask(struct pager *p, struct json_object *cursor)
 	mv_session_call(p->s, p->method, params, page_came, p);
 }
 
+static void drop(struct pager *p)
+{
+	struct pager **at = &p->s->pagers;
+	while (*at != p)
+		at = &(*at)->next;
+	*at = p->next;
+	json_object_put(p->whole);
+	json_object_put(p->params);
+	free(p->method);
+	free(p);
+}
+
 static void finish(struct pager *p, const struct mv_error *error)
 {
 	if (!error && p->whole) {
@@ -66,10 +81,7 @@ static void finish(struct pager *p, const struct mv_error *error)
 	}
 	if (p->fn)
 		p->fn(p->user, error ? NULL : p->whole, error);
-	json_object_put(p->whole);
-	json_object_put(p->params);
-	free(p->method);
-	free(p);
+	drop(p);
 }
 
 static void join(struct pager *p, struct json_object *page)
@@ -88,23 +100,36 @@ static void join(struct pager *p, struct json_object *page)
 	p->moved = p->moved || gen != p->gen;
 }
 
-static void cut(struct json_object *list, size_t limit)
+/* Whoever shows the list must be able to say that there is more. */
+static void cut(struct pager *p, struct json_object *list, bool more)
 {
 	size_t n = list ? json_object_array_length(list) : 0;
-	if (limit && n > limit)
-		json_object_array_del_idx(list, limit, n - limit);
+	if (!p->limit || n < p->limit)
+		return;
+	if (n > p->limit)
+		json_object_array_del_idx(list, p->limit, n - p->limit);
+	if (more || n > p->limit)
+		json_object_object_add(p->whole, "cut", json_object_new_boolean(true));
+}
+
+static void again(struct pager *p)
+{
+	p->tries++;
+	json_object_put(p->whole);
+	p->whole = NULL;
+	p->moved = false;
+	ask(p, NULL);
 }
 
 static void page_came(void *user, struct json_object *result, const struct mv_error *error)
 {
 	struct pager *p = user;
+	if (p->cancelled) {
+		drop(p);
+		return;
+	}
 	if (error && error->code == INSP_E_BUSY && p->tries < TRIES) {
-		/* The cursor grew stale under us: from the start. */
-		p->tries++;
-		json_object_put(p->whole);
-		p->whole = NULL;
-		p->moved = false;
-		ask(p, NULL);
+		again(p); /* the cursor grew stale under us */
 		return;
 	}
 	if (error) {
@@ -120,14 +145,10 @@ static void page_came(void *user, struct json_object *result, const struct mv_er
 		return;
 	}
 	if (p->moved && p->tries < TRIES && strcmp(p->method, INSP_M_LOG) != 0) {
-		p->tries++;
-		json_object_put(p->whole);
-		p->whole = NULL;
-		p->moved = false;
-		ask(p, NULL);
+		again(p);
 		return;
 	}
-	cut(all, p->limit);
+	cut(p, all, next);
 	finish(p, NULL);
 }
 
@@ -135,7 +156,8 @@ uint64_t mv_session_call_all(struct mv_session *s, const char *method, struct js
 			     size_t limit, mv_reply_fn fn, void *user)
 {
 	struct pager *p = mv_alloc(sizeof *p);
-	*p = (struct pager){.s = s,
+	*p = (struct pager){.next = s->pagers,
+			    .s = s,
 			    .method = mv_strdup(method),
 			    .params = params,
 			    .limit = limit,
@@ -147,5 +169,18 @@ uint64_t mv_session_call_all(struct mv_session *s, const char *method, struct js
 	struct json_object *first = NULL;
 	if (params)
 		json_object_deep_copy(params, &first, NULL);
-	return mv_session_call(s, method, first, page_came, p);
+	s->pagers = p;
+	p->handle = mv_session_call(s, method, first, page_came, p);
+	return p->handle;
+}
+
+bool pages_cancel(struct mv_session *s, uint64_t handle)
+{
+	for (struct pager *p = s->pagers; p; p = p->next)
+		if (p->handle == handle) {
+			/* The page on its way ends it: the callback's user may be gone. */
+			p->cancelled = true;
+			return true;
+		}
+	return false;
 }

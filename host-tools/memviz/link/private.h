@@ -48,6 +48,7 @@ struct rate {
 
 struct replay;
 struct gdb_view;
+struct pager;
 
 struct mv_session {
 	struct mv_session_options o;
@@ -79,6 +80,7 @@ struct mv_session {
 
 	/* requests */
 	struct request_list queue, flight, ready;
+	struct pager *pagers; /* requests whose answer comes in pages */
 	uint64_t next_handle, next_id, burst_us;
 	uint64_t head_id, head_us; /* the oldest in flight, and since when it is that */
 	double srtt_us;		   /* smoothed round trip */
@@ -126,6 +128,8 @@ void list_add(struct request_list *l, struct request *q);
 void list_take(struct request_list *l, struct request *q);
 void request_finish(struct mv_session *s, struct request_list *from, struct request *q,
 		    struct json_object *reply, const struct mv_error *e);
+/* pages.c: false when no pages are asked for under that handle. */
+bool pages_cancel(struct mv_session *s, uint64_t handle);
 void requests_fail(struct mv_session *s, struct request_list *l, enum mv_status status,
 		   const char *why);
 void requests_pump(struct mv_session *s);

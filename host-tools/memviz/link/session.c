@@ -549,6 +549,8 @@ uint64_t mv_session_call_raw(struct mv_session *s, const char *method, struct js
 
 void mv_session_cancel(struct mv_session *s, uint64_t request)
 {
+	if (pages_cancel(s, request))
+		return;
 	struct request_list *lists[] = {&s->queue, &s->flight, &s->ready};
 	for (size_t i = 0; i < 3; i++)
 		for (struct request *q = lists[i]->first; q; q = q->next)

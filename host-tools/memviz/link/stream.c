@@ -62,6 +62,18 @@ static const char *lzma_word(lzma_ret r)
 	}
 }
 
+/* The next bytes of the file, from *at on, for a decoder that has none; false at the end. */
+static bool refill(struct mv_stream *s, lzma_stream *lz, uint64_t *at)
+{
+	ssize_t n = pread(s->fd, s->in, CHUNK, (off_t)*at);
+	if (n <= 0)
+		return false;
+	lz->next_in = s->in;
+	lz->avail_in = (size_t)n;
+	*at += (uint64_t)n;
+	return true;
+}
+
 /* ---- the xz index ---- */
 
 static lzma_index *read_index(struct mv_stream *s)
@@ -77,14 +89,8 @@ static lzma_index *read_index(struct mv_stream *s)
 			at = lz.seek_pos;
 			lz.avail_in = 0;
 		}
-		if (!lz.avail_in) {
-			ssize_t n = pread(s->fd, s->in, CHUNK, (off_t)at);
-			if (n <= 0)
-				break;
-			lz.next_in = s->in;
-			lz.avail_in = (size_t)n;
-			at += (uint64_t)n;
-		}
+		if (!lz.avail_in && !refill(s, &lz, &at))
+			break;
 		r = lzma_code(&lz, LZMA_RUN);
 	}
 	lzma_end(&lz);
@@ -103,14 +109,8 @@ static void salvage(struct mv_stream *s)
 	uint64_t at = 0, written = 0;
 	lzma_ret r = lzma_stream_decoder(&lz, MEMORY_LIMIT, LZMA_CONCATENATED);
 	while (out && r == LZMA_OK && written < SALVAGE_MAX) {
-		if (!lz.avail_in && at < s->file_bytes) {
-			ssize_t n = pread(s->fd, s->in, CHUNK, (off_t)at);
-			if (n <= 0)
-				break;
-			lz.next_in = s->in;
-			lz.avail_in = (size_t)n;
-			at += (uint64_t)n;
-		}
+		if (!lz.avail_in && at < s->file_bytes && !refill(s, &lz, &at))
+			break;
 		lz.next_out = plain;
 		lz.avail_out = CHUNK;
 		r = lzma_code(&lz, at >= s->file_bytes ? LZMA_FINISH : LZMA_RUN);
@@ -249,15 +249,9 @@ static size_t read_block(struct mv_stream *s, void *out, size_t len)
 	s->lz.avail_out = len;
 	lzma_ret r = LZMA_OK;
 	while (s->lz.avail_out && r == LZMA_OK) {
-		if (!s->lz.avail_in) {
-			ssize_t n = pread(s->fd, s->in, CHUNK, (off_t)s->in_offset);
-			if (n <= 0) {
-				r = LZMA_BUF_ERROR;
-				break;
-			}
-			s->lz.next_in = s->in;
-			s->lz.avail_in = (size_t)n;
-			s->in_offset += (uint64_t)n;
+		if (!s->lz.avail_in && !refill(s, &s->lz, &s->in_offset)) {
+			r = LZMA_BUF_ERROR;
+			break;
 		}
 		r = lzma_code(&s->lz, LZMA_RUN);
 	}

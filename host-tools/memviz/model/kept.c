@@ -14,6 +14,7 @@
 typedef struct json_object json;
 
 #define RECORDED_US "recorded_us"
+#define CUT	    "cut" /* the recorder asked for no more than the first */
 
 /* ---- keeping ---- */
 
@@ -80,21 +81,28 @@ static json *untold(struct mv_error *e, const char *what)
 	return NULL;
 }
 
-/* The list of a kept answer as an answer of its own; the list itself is shared. */
-static json *tell(const struct kept *k, const char *list)
+/* A kept answer as an answer of its own, with this list, which is taken over. */
+static json *tell(const struct kept *k, const char *key, json *list)
 {
-	json *o = json_object_new_object();
-	json_object_object_add(o, list, json_object_get(mv_json_array(k->result, list)));
+	json *o = json_object_new_object(), *was_cut = mv_json_get(k->result, CUT);
+	json_object_object_add(o, key, list);
 	json_object_object_add(o, INSP_F_NEXT, NULL);
 	mv_json_add_u64(o, RECORDED_US, k->time_us);
+	if (was_cut)
+		json_object_object_add(o, CUT, json_object_get(was_cut));
 	return o;
+}
+
+static json *tell_whole(const struct kept *k, const char *key)
+{
+	return tell(k, key, json_object_get(mv_json_array(k->result, key)));
 }
 
 json *answer_slabs(const struct mv_model *m, json *params, struct mv_error *e)
 {
 	char key[sizeof m->priv->kept->key];
 	const struct kept *k = key_of(INSP_M_SLABS, params, key, sizeof key) ? find(m, key) : NULL;
-	return k && mv_json_array(k->result, INSP_F_SLABS) ? tell(k, INSP_F_SLABS)
+	return k && mv_json_array(k->result, INSP_F_SLABS) ? tell_whole(k, INSP_F_SLABS)
 							   : untold(e, "these slabs");
 }
 
@@ -102,7 +110,7 @@ json *answer_sites(const struct mv_model *m, json *params, struct mv_error *e)
 {
 	const struct kept *k = find(m, INSP_M_TRACE_SITES);
 	(void)params;
-	return k && mv_json_array(k->result, INSP_F_SITES) ? tell(k, INSP_F_SITES)
+	return k && mv_json_array(k->result, INSP_F_SITES) ? tell_whole(k, INSP_F_SITES)
 							   : untold(e, "who holds memory");
 }
 
@@ -133,16 +141,13 @@ json *answer_leaks(const struct mv_model *m, json *params, struct mv_error *e)
 	if (!objects)
 		return untold(e, "who holds which object");
 	mv_json_u64(params, INSP_F_OLDER_THAN_US, &older);
-	json *list = json_object_new_array(), *o = json_object_new_object();
+	json *list = json_object_new_array();
 	for (size_t i = 0; i < json_object_array_length(objects); i++) {
 		json *object = json_object_array_get_idx(objects, i);
 		if (mv_json_u64(object, INSP_F_AGE_US, &age) && age + passed(m, k) >= older)
 			json_object_array_add(list, aged(object, passed(m, k)));
 	}
-	json_object_object_add(o, INSP_F_OBJECTS, list);
-	json_object_object_add(o, INSP_F_NEXT, NULL);
-	mv_json_add_u64(o, RECORDED_US, k->time_us);
-	return o;
+	return tell(k, INSP_F_OBJECTS, list);
 }
 
 /* ---- one object ---- */

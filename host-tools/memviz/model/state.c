@@ -16,8 +16,9 @@ typedef struct json_object json;
 
 /* ---- elements ---- */
 
-static void put_stat(json *o, const struct mv_stat *s)
+struct json_object *mv_stat_json(const struct mv_stat *s)
 {
+	json *o = json_object_new_object();
 	mv_json_add_u64(o, INSP_F_TOTAL, s->total);
 	mv_json_add_u64(o, INSP_F_USED, s->used);
 	mv_json_add_u64(o, INSP_F_FREE, s->free);
@@ -25,9 +26,10 @@ static void put_stat(json *o, const struct mv_stat *s)
 	mv_json_add_u64(o, INSP_F_CACHE_USED, s->cache_used);
 	mv_json_add_u64(o, INSP_F_CACHE_FREE, s->cache_free);
 	mv_json_add_u64(o, INSP_F_AVAILABLE, s->available);
+	return o;
 }
 
-static json *zone_json(const struct mv_zone *z)
+struct json_object *mv_zone_json(const struct mv_zone *z)
 {
 	json *o = json_object_new_object();
 	mv_json_add_str(o, INSP_F_NAME, z->name);
@@ -41,7 +43,7 @@ static json *zone_json(const struct mv_zone *z)
 	return o;
 }
 
-static json *cache_json(const struct mv_cache *c)
+struct json_object *mv_cache_json(const struct mv_cache *c)
 {
 	json *o = json_object_new_object();
 	mv_json_add_u64(o, INSP_F_SIZE, c->size);
@@ -53,6 +55,21 @@ static json *cache_json(const struct mv_cache *c)
 	mv_json_add_u64(o, INSP_F_ALLOCS, c->allocs);
 	mv_json_add_u64(o, INSP_F_FREES, c->frees);
 	mv_json_add_u64(o, INSP_F_FAILED, c->failed);
+	return o;
+}
+
+struct json_object *mv_event_json(const struct mv_event *e)
+{
+	char addr[24], site[24];
+	json *o = json_object_new_array_ext(6);
+	json_object_array_add(o, json_object_new_uint64(e->t_us));
+	json_object_array_add(o, json_object_new_string(mv_event_op_name((enum mv_event_op)e->op)));
+	json_object_array_add(o,
+			      json_object_new_string(mv_format_addr(e->addr, addr, sizeof addr)));
+	json_object_array_add(o, json_object_new_uint64(e->size));
+	json_object_array_add(o,
+			      json_object_new_string(mv_format_addr(e->site, site, sizeof site)));
+	json_object_array_add(o, json_object_new_uint64(e->arg));
 	return o;
 }
 
@@ -111,11 +128,7 @@ static json *list_in(json *o, const char *key)
 
 static json *topic_stat(const struct mv_model *m)
 {
-	if (!m->stat_known)
-		return NULL;
-	json *o = json_object_new_object();
-	put_stat(o, &m->stat);
-	return o;
+	return m->stat_known ? mv_stat_json(&m->stat) : NULL;
 }
 
 static json *topic_zones(const struct mv_model *m)
@@ -124,7 +137,7 @@ static json *topic_zones(const struct mv_model *m)
 		return NULL;
 	json *o = json_object_new_object(), *list = list_in(o, INSP_F_ZONES);
 	for (size_t i = 0; i < m->zone_count; i++)
-		json_object_array_add(list, zone_json(&m->zones[i]));
+		json_object_array_add(list, mv_zone_json(&m->zones[i]));
 	return o;
 }
 
@@ -134,7 +147,7 @@ static json *topic_caches(const struct mv_model *m)
 		return NULL;
 	json *o = json_object_new_object(), *list = list_in(o, INSP_F_CACHES);
 	for (size_t i = 0; i < m->cache_count; i++)
-		json_object_array_add(list, cache_json(&m->caches[i]));
+		json_object_array_add(list, mv_cache_json(&m->caches[i]));
 	return o;
 }
 
@@ -166,28 +179,13 @@ static json *topic_mappings(const struct mv_model *m)
 	return o;
 }
 
-static json *event_json(const struct mv_event *e)
-{
-	char addr[24], site[24];
-	json *o = json_object_new_array_ext(6);
-	json_object_array_add(o, json_object_new_uint64(e->t_us));
-	json_object_array_add(o, json_object_new_string(mv_event_op_name((enum mv_event_op)e->op)));
-	json_object_array_add(o,
-			      json_object_new_string(mv_format_addr(e->addr, addr, sizeof addr)));
-	json_object_array_add(o, json_object_new_uint64(e->size));
-	json_object_array_add(o,
-			      json_object_new_string(mv_format_addr(e->site, site, sizeof site)));
-	json_object_array_add(o, json_object_new_uint64(e->arg));
-	return o;
-}
-
 static json *topic_events(const struct mv_model *m)
 {
 	json *o = json_object_new_object();
 	mv_json_add_u64(o, INSP_F_LOST, 0);
 	json *list = list_in(o, INSP_F_EVENTS);
 	for (size_t i = 0; i < mv_model_events(m); i++)
-		json_object_array_add(list, event_json(mv_model_event(m, i)));
+		json_object_array_add(list, mv_event_json(mv_model_event(m, i)));
 	return o;
 }
 

@@ -155,6 +155,8 @@ void mv_app_init(struct mv_app *a, struct mv_session *s, const struct mv_model *
 	*a = (struct mv_app){.session = s, .cursor_row = -1, .dirty = true};
 	if (o)
 		a->options = *o;
+	if (a->options.bare)
+		snprintf(a->bare, sizeof(a->bare), "%s", a->options.bare);
 	a->ascii = a->options.ascii;
 	a->mouse = !a->options.no_mouse;
 	a->live = s ? mv_session_model(s) : m;
@@ -220,6 +222,7 @@ void mv_app_tick(struct mv_app *a, uint64_t now_us)
 	}
 	a->model = a->frozen ? a->frozen : a->live;
 	mv_share_offer(a);
+	mv_share_return(a);
 	end_recording(a);
 	if (a->live->uptime_us != a->uptime_us) {
 		a->uptime_us = a->live->uptime_us;

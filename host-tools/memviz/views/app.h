@@ -47,6 +47,8 @@ void mv_ask_send(struct mv_ask *a, struct mv_app *app, const char *method,
 /* Drops the question and the answer. */
 void mv_ask_clear(struct mv_ask *a);
 /* "waiting for the kernel", the error's text, or "" when there is an answer. */
+/* The list in the answer is not the whole one. */
+bool mv_ask_cut(const struct mv_ask *a);
 const char *mv_ask_text(const struct mv_ask *a);
 
 /* ---- what can be opened, freed, mapped ---- */
@@ -193,6 +195,8 @@ struct mv_app {
 	int last_press_row, last_press_col;
 	bool ascii, mouse, mouse_changed;
 	bool share_offered;
+	char bare[300];		 /* the link below a hub of our own; "": there is none */
+	bool hub_was_up;	 /* that hub has answered */
 	uint64_t record_ends_us; /* it was told to end, and does so by then; 0: no */
 	bool dirty, redraw_all, quit;
 };
@@ -255,7 +259,9 @@ void mv_form_free(struct mv_app *a, const struct mv_thing *t);
 /* share.c: a link that serves one client, and a hub for it */
 bool mv_share_possible(const struct mv_app *a);
 void mv_share_offer(struct mv_app *a); /* says so, once */
-void mv_share_open(struct mv_app *a);  /* asks, and does it */
+/* When a hub of our own is gone: goes back to the link that it was on. */
+void mv_share_return(struct mv_app *a);
+void mv_share_open(struct mv_app *a); /* asks, and does it */
 
 /* ---- small helpers that many views share (helpers.c) ---- */
 

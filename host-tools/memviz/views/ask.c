@@ -57,6 +57,14 @@ void mv_ask_clear(struct mv_ask *a)
 	a->state = ASK_IDLE;
 }
 
+bool mv_ask_cut(const struct mv_ask *a)
+{
+	struct json_object *cut = NULL;
+
+	return a->result && json_object_object_get_ex(a->result, "cut", &cut) &&
+	       json_object_get_boolean(cut);
+}
+
 const char *mv_ask_text(const struct mv_ask *a)
 {
 	switch (a->state) {

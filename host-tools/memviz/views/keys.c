@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #define ANY	CTX_ANY_VIEW
-#define LISTS	(CTX_SLABS | CTX_TABLES | CTX_SITES | CTX_LOG | CTX_SLAB | CTX_DETAIL)
+#define LISTS	(CTX_SLABS | CTX_TABLES | CTX_SITES | CTX_LOG | CTX_LIST)
 #define CTRL(c) ((c)&0x1f)
 
 /* Earlier rows win where two would apply: the timeline's arrows come before the cursor's. */

@@ -94,7 +94,8 @@ static void legend_cell(struct mv_app *a, int row, int col, enum mv_kind k)
 }
 
 /* One or two lines under the map, for narrow screens. */
-static void legend_lines(struct mv_app *a, struct mv_rect r, const uint64_t counts[KIND_COUNT])
+static void legend_lines(struct mv_app *a, struct mv_rect r, const uint64_t counts[KIND_COUNT],
+			 bool mixed)
 {
 	int row = r.row, col = r.col + 1;
 	char text[48];
@@ -115,6 +116,10 @@ static void legend_lines(struct mv_app *a, struct mv_rect r, const uint64_t coun
 		mv_text(&a->canvas, row, col + 4, ST_TEXT, text);
 		col += width;
 	}
+	const char *small = "small: in part";
+
+	if (mixed && col + mv_text_width(small) <= r.col + r.cols)
+		mv_text(&a->canvas, row, col, ST_DIM, small);
 }
 
 static void legend_panel(struct mv_app *a, struct mv_rect *r, const uint64_t counts[KIND_COUNT])
@@ -401,7 +406,7 @@ static void draw(struct mv_view *v, struct mv_rect r)
 		struct mv_rect lines = mv_cut_bottom(&r, a->room == ROOM_TINY ? 1 : 2);
 
 		draw_grid(a, p, r);
-		legend_lines(a, lines, counts);
+		legend_lines(a, lines, counts, p->grid.per_cell > 1);
 	}
 	draw_words(a, p, words);
 }

@@ -8,12 +8,17 @@
 
 /* Long enough to be read by someone who has just seen the first picture. */
 #define OFFER_US 8000000
+/* A hub that has been silent and closed for so long does not come back. */
+#define GONE_US 1000000
+
+static bool link_up(const struct mv_app *a)
+{
+	return a->link.state == MV_SESSION_LIVE || a->link.state == MV_SESSION_SYNCING;
+}
 
 bool mv_share_possible(const struct mv_app *a)
 {
-	bool up = a->link.state == MV_SESSION_LIVE || a->link.state == MV_SESSION_SYNCING;
-
-	return a->options.share && up && !a->link.hub;
+	return a->options.share && link_up(a) && !a->link.hub;
 }
 
 void mv_share_offer(struct mv_app *a)
@@ -26,6 +31,21 @@ void mv_share_offer(struct mv_app *a)
 	a->message_until_us = a->now_us + OFFER_US;
 }
 
+void mv_share_return(struct mv_app *a)
+{
+	struct mv_error e;
+
+	a->hub_was_up = a->hub_was_up || (a->bare[0] && a->link.hub && link_up(a));
+	if (!a->hub_was_up || a->link.state != MV_SESSION_LOST || a->link.silent_us < GONE_US)
+		return;
+	if (mv_session_retarget(a->session, a->bare, &e) == MV_OK) {
+		mv_app_say(a, ST_BAD, "The hub is gone: back to the link itself. H starts another");
+		a->message_until_us = a->now_us + OFFER_US;
+	}
+	a->bare[0] = '\0';
+	a->hub_was_up = false;
+}
+
 struct share {
 	struct mv_popup popup;
 	char hub[300]; /* the hub's target, once it stands */
@@ -36,10 +56,11 @@ static void start_hub(struct share *s)
 	struct mv_app *a = s->popup.app;
 	struct mv_error e = {0};
 
-	if (a->options.share(a->link.target, s->hub, sizeof(s->hub), &e) == MV_OK &&
+	snprintf(a->bare, sizeof(a->bare), "%s", a->link.target);
+	if (a->options.share(a->bare, s->hub, sizeof(s->hub), &e) == MV_OK &&
 	    mv_session_retarget(a->session, s->hub, &e) == MV_OK)
 		return;
-	s->hub[0] = '\0';
+	s->hub[0] = a->bare[0] = '\0';
 	mv_app_say(a, ST_BAD, "Not shared: %s", e.message);
 }
 

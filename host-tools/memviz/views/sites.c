@@ -116,7 +116,7 @@ static void site_text(void *ctx, size_t i, int col, char *out, size_t size)
 	case S_OLD:
 		/* Of a list that was cut off: at least so many. */
 		mv_format_count(s->old, count, sizeof(count));
-		if (((struct sites *)ctx)->old.count < LEAKS_MOST)
+		if (!mv_ask_cut(&((struct sites *)ctx)->leaks_ask))
 			snprintf(out, size, "%s", count);
 		else if (s->old)
 			snprintf(out, size, "%s+", count);
@@ -322,15 +322,21 @@ static void draw_head(struct sites *s, struct mv_rect line)
 	}
 	mv_format_size(bytes, b, sizeof(b));
 	mv_format_count(objects, o, sizeof(o));
-	if (s->leaks)
+	if (s->leaks && mv_ask_cut(&s->leaks_ask) && !s->from_events)
 		mv_textf(&a->canvas, line.row, line.col + 1, ST_TEXT,
-			 "%zu%s objects older than 10 s%s: perhaps leaked, perhaps just long-lived",
-			 s->old.count, s->old.count >= LEAKS_MOST ? " or more" : "",
-			 s->from_events ? ", by the events seen" : recorded);
+			 "%zu older than 10 s in a list cut short of %s objects%s", s->old.count, o,
+			 recorded);
+	else if (s->leaks)
+		mv_textf(&a->canvas, line.row, line.col + 1, ST_TEXT,
+			 "%zu objects older than 10 s%s: perhaps leaked, perhaps just long-lived",
+			 s->old.count, s->from_events ? ", by the events seen" : recorded);
 	else
 		mv_textf(&a->canvas, line.row, line.col + 1, ST_TEXT,
-			 "%zu call sites hold %s in %s objects%s", s->list.count, b, o,
-			 s->from_events ? ", by the events of this recording" : recorded);
+			 "%zu call sites hold %s in %s objects%s%s", s->list.count, b, o,
+			 s->from_events ? ", by the events of this recording" : recorded,
+			 mv_ask_cut(&s->sites_ask) && !s->from_events
+				 ? "; the list is cut: there are more"
+				 : "");
 }
 
 static void draw_nothing(struct sites *s, struct mv_rect r)
@@ -533,20 +539,35 @@ static void site_draw(struct mv_view *v, struct mv_rect r)
 	struct mv_rows rows;
 	struct mv_table *t = site_table(v, &rows);
 	struct mv_rect head = mv_cut_top(&r, 1);
+	const char *name = mv_model_symbol(a->model, s->addr);
+	bool cut = mv_ask_cut(&s->ask);
 	uint64_t bytes = 0;
 	char size[32];
 
 	for (size_t i = 0; i < s->list.count; i++)
 		bytes += s->list.object[i].size;
-	mv_textf(&a->canvas, head.row, head.col + 1, ST_TEXT, "%s (0x%llx) holds %zu objects, %s",
-		 s->list.count ? s->list.object[0].symbol : "This call site",
-		 (unsigned long long)s->addr, s->list.count,
-		 mv_format_size(bytes, size, sizeof(size)));
+	if (!name)
+		name = s->list.count ? s->list.object[0].symbol : "This call site";
+	if (!rows.count && *mv_ask_text(&s->ask))
+		mv_textf(&a->canvas, head.row, head.col + 1, ST_TEXT, "%s (0x%llx)", name,
+			 (unsigned long long)s->addr);
+	else if (cut)
+		mv_textf(&a->canvas, head.row, head.col + 1, ST_TEXT,
+			 "%s: %zu objects, %s; the list is cut, there may be more", name,
+			 s->list.count, mv_format_size(bytes, size, sizeof(size)));
+	else
+		mv_textf(&a->canvas, head.row, head.col + 1, ST_TEXT,
+			 "%s (0x%llx) holds %zu objects, %s", name, (unsigned long long)s->addr,
+			 s->list.count, mv_format_size(bytes, size, sizeof(size)));
 	mv_cut_left(&r, 1);
 	mv_cut_right(&r, 1);
 	if (!rows.count) {
 		mv_note(a, r, "%s",
-			*mv_ask_text(&s->ask) ? mv_ask_text(&s->ask) : "It holds nothing now.");
+			*mv_ask_text(&s->ask) ? mv_ask_text(&s->ask)
+			: cut ? "None of what it holds is in the recorded list, which is cut."
+			      : "It holds no object of kmalloc now. Whole frames are counted on "
+				"the "
+				"list of sites, but not told one by one.");
 		return;
 	}
 	mv_table_update(t, &rows);

@@ -409,14 +409,16 @@ static void class_draw(struct mv_view *v, struct mv_rect r)
 	struct mv_table *t = class_table(v, &rows);
 	const struct mv_cache *k = mv_model_cache(a->model, c->feed.size);
 	struct mv_rect head = mv_cut_top(&r, 1);
-	char size[32];
+	char size[32], cut[64] = "";
 
+	if (mv_ask_cut(&c->feed.ask))
+		snprintf(cut, sizeof(cut), "; the list is cut: %zu of them", c->feed.set.count);
 	mv_format_size(c->feed.size, size, sizeof(size));
 	if (k)
 		mv_textf(&a->canvas, head.row, head.col + 1, ST_TEXT,
-			 "Objects of %s: %llu in use, %llu free, in %llu slabs", size,
+			 "Objects of %s: %llu in use, %llu free, in %llu slabs%s", size,
 			 (unsigned long long)k->used, (unsigned long long)k->free,
-			 (unsigned long long)k->slabs);
+			 (unsigned long long)k->slabs, cut);
 	if (!rows.count) {
 		feed_note(a, &c->feed, r);
 		return;

@@ -92,6 +92,8 @@ int cmd_usage(const struct cmd *c, const char *fmt, ...) __attribute__((format(p
 
 /* Opens the session and waits for hello. False: said and `*status` set. */
 bool cmd_connect(struct cmd *c, const struct mv_session_options *o, int *status);
+/* Of a damaged recording: says so, and where. Returns MV_DAMAGED then, else MV_OK. */
+int cmd_told_damage(struct cmd *c);
 /* Watches and waits until the state is whole. */
 bool cmd_live(struct cmd *c, unsigned topics, unsigned hz, int *status);
 /* Calls; on failure says so. NULL with *status set, else the caller's object. */
@@ -102,6 +104,8 @@ struct json_object *cmd_call(struct cmd *c, const char *method, struct json_obje
 bool cmd_option_size(struct cmd *c, enum option_id id, uint64_t *out);
 bool cmd_option_number(struct cmd *c, enum option_id id, uint64_t low, uint64_t high,
 		       uint64_t *out);
+/* --space into the parameters; on false they are put. */
+bool cmd_add_space(struct cmd *c, struct json_object *params);
 bool cmd_option_duration(struct cmd *c, enum option_id id, uint64_t *us);
 /* A time in a recording: "+10s" from its start, "-10s" from its end, a duration
  * (from the start), or 2026-05-01T12:00:00 / 12:00:00 local time. */

@@ -308,6 +308,12 @@ enum mv_applied mv_model_apply_history(struct mv_model *m, struct json_object *p
 void mv_model_keep_answer(struct mv_model *m, const char *method, struct json_object *params,
 			  struct json_object *result, uint64_t time_us);
 
+/* One element as the protocol writes it. */
+struct json_object *mv_stat_json(const struct mv_stat *s);
+struct json_object *mv_zone_json(const struct mv_zone *z);
+struct json_object *mv_cache_json(const struct mv_cache *c);
+struct json_object *mv_event_json(const struct mv_event *e);
+
 /* The result that the kernel would give to a reading method, from what is
  * known: how a replay answers. NULL when the recording cannot tell. The caller
  * owns it. */

@@ -123,7 +123,8 @@ uint64_t mv_session_call(struct mv_session *s, const char *method, struct json_o
 			 mv_reply_fn fn, void *user);
 /* The same, following `next` through all pages: `result` is the first page with
  * the arrays of all pages joined, `next` null, and "moved":true added when the
- * pages' gen differ even after three tries. At most `limit` elements (0: all). */
+ * pages' gen differ even after three tries. At most `limit` elements (0: all), and "cut":true when
+ * there are more. */
 uint64_t mv_session_call_all(struct mv_session *s, const char *method, struct json_object *params,
 			     size_t limit, mv_reply_fn fn, void *user);
 /* The reply as it came, {"id",...,"result"} or {...,"error"}, for those who pass

@@ -50,6 +50,7 @@ struct mv_tui_options {
 	const char *history_path; /* where `:` keeps its history; NULL: not kept */
 	/* Puts a hub on the link @target and tells the hub's own target in @out, as mv_hub_spawn()
 	 * does; the interface offers it on a link that serves one client. NULL: it does not. */
+	const char *bare; /* the session looks through a hub that was put on this link; or NULL */
 	enum mv_status (*share)(const char *target, char *out, size_t size, struct mv_error *e);
 };
 
