@@ -986,6 +986,34 @@ static void step_of_other_threads(void **state)
 	assert_int_equal(s.mock.held, 1);
 }
 
+/* A step of the instruction that switches threads is over in the other one, in a range too; the
+ * flags that were masked for it are back. */
+static void step_across_a_switch(void **state)
+{
+	static const uint8_t code[] = {MOCK_SWITCH, 0x9c, MOCK_SWITCH, 0x90, 0xeb, 0xfa};
+	(void)state;
+	session_open(&s);
+	memcpy(s.mock.ram, code, sizeof code);
+	session_packet(&s, "vCont;s:1");
+	session_packet(&s, "qC");
+	session_packet(&s, "vCont;s:1");
+	session_packet(&s, "vCont;s:5");
+	session_packet(&s, "vCont;r100000,100006:5");
+	session_play(&s);
+	CHECK_HAS(0, "T05thread:5;");
+	CHECK_HAS(0, "10:0100100000000000;");
+	CHECK_REPLY(1, "QC5");
+	CHECK_REPLY(2, "E16"); /* on no CPU */
+	CHECK_HAS(3, "T05thread:5;");
+	CHECK_HAS(3, "10:0200100000000000;");
+	CHECK_HAS(4, "T05thread:1;");
+	CHECK_HAS(4, "10:0300100000000000;");
+	assert_int_equal(s.mock.main.rflags & 0x300, 0x200);
+	uint64_t pushed;
+	memcpy(&pushed, s.mock.ram + (s.mock.main.gpr[GDBSTUB_RSP] - MOCK_BASE), 8);
+	assert_int_equal(pushed & 0x300, 0x200);
+}
+
 static void older_forms(void **state)
 {
 	(void)state;
@@ -1178,6 +1206,7 @@ int main(void)
 		T(stray_traps_are_silent),
 		T(lifted_breakpoint_comes_back),
 		T(step_of_other_threads),
+		T(step_across_a_switch),
 		T(older_forms),
 		T(bad_continues),
 		T(ctrl_c_stops),
