@@ -1090,6 +1090,37 @@ static void kill_and_restart(void **state)
 	PLAY("!", "R00");
 	assert_true(s.mock.restarted);
 	assert_int_equal(s.count, 1);
+	session_close(&s);
+	PLAY("vRun;");
+	CHECK_REPLY(0, "");
+	assert_false(s.mock.restarted);
+	session_close(&s);
+	PLAY("!", "vRun;");
+	CHECK_REPLY(1, "E05");
+	assert_true(s.mock.restarted);
+}
+
+/* `run` kills first; `kill` has nothing behind it, or something else. */
+static void run_after_kill_restarts(void **state)
+{
+	(void)state;
+	PLAY("!", "vKill;1", "vRun;");
+	CHECK_REPLY(1, "OK");
+	CHECK_REPLY(2, "E05");
+	assert_true(s.mock.restarted);
+	assert_false(s.mock.ended);
+	session_close(&s);
+	PLAY("!", "vKill;1", "qC");
+	assert_true(s.mock.ended);
+	session_close(&s);
+	session_open(&s);
+	s.mock.quiet_end = true;
+	session_packet(&s, "!");
+	session_packet(&s, "vKill;1");
+	session_play(&s);
+	assert_true(s.mock.ended);
+	assert_false(s.mock.restarted);
+	assert_int_equal(s.mock.silence_ms, 1000);
 }
 
 static void lldb_stop_reply(void **state)
@@ -1214,6 +1245,7 @@ int main(void)
 		T(detach_resumes_and_cleans),
 		T(noise_does_not_stop),
 		T(kill_and_restart),
+		T(run_after_kill_restarts),
 		T(lldb_stop_reply),
 		T(monitor),
 		T(monitor_floods),

@@ -96,14 +96,3 @@ debugger_dies() {
 	grep -q addr "$BATS_TEST_TMPDIR/answer"
 	exec 4>&-
 }
-
-# wait_for CONDITION: until the words are true, a minute at most.
-wait_for() {
-	for _ in $(seq 600); do
-		! eval "$1" || return 0
-		sleep 0.1
-	done
-	echo "in vain: $1"
-	cat "$BATS_TEST_TMPDIR/out" "$kernel_dir/console.log" || true
-	return 1
-}
