@@ -176,12 +176,11 @@ static enum reply handle_kill(struct gdbstub *stub, struct cut *args)
 	return REPLY_NOTHING;
 }
 
-static enum reply handle_vkill(struct gdbstub *stub, struct cut *args)
+/* Sends the reply before the line goes with the target. */
+static enum reply reply_and_end(struct gdbstub *stub, enum gdbstub_end how)
 {
-	(void)args;
-	reply_text(stub, "OK");
-	reply_send(stub); /* before the line goes with the target */
-	gdbstub_port_end(stub->target, GDBSTUB_KILL);
+	reply_send(stub);
+	gdbstub_port_end(stub->target, how);
 	return REPLY_NOTHING;
 }
 
@@ -189,6 +188,47 @@ static enum reply handle_restart(struct gdbstub *stub, struct cut *args)
 {
 	(void)args;
 	gdbstub_port_end(stub->target, GDBSTUB_RESTART);
+	return REPLY_NOTHING;
+}
+
+/* The reply should be the first stop of what was started, which cannot be told from here: after
+ * anything else than an error debuggers would ask on while nobody answers. They attach anew. */
+static enum reply handle_run(struct gdbstub *stub, struct cut *args)
+{
+	(void)args;
+	if (!stub->extended)
+		return REPLY_EMPTY;
+	reply_error(stub, WIRE_IO, "the machine starts again: attach to it again");
+	return reply_and_end(stub, GDBSTUB_RESTART);
+}
+
+#define RUN_WAIT_MS    1000u
+#define RUN_WAIT_BYTES 4096u
+
+/* In extended mode `run` is two packets, of which the first one kills. */
+static bool run_follows(struct gdbstub *stub)
+{
+	int byte = 0;
+	for (unsigned n = 0; n < RUN_WAIT_BYTES && byte >= 0; n++) {
+		byte = gdbstub_port_read_byte(stub->target, RUN_WAIT_MS);
+		if (byte < 0 || link_byte(stub, (uint8_t)byte) != LINK_PACKET)
+			continue;
+		struct cut packet = {stub->rx, stub->rx + stub->rx_len};
+		link_acknowledge(stub, true);
+		return cut_word(&packet, "vRun");
+	}
+	return false;
+}
+
+static enum reply handle_vkill(struct gdbstub *stub, struct cut *args)
+{
+	reply_text(stub, "OK");
+	if (!stub->extended)
+		return reply_and_end(stub, GDBSTUB_KILL);
+	reply_send(stub);
+	if (run_follows(stub))
+		return handle_run(stub, args);
+	gdbstub_port_end(stub->target, GDBSTUB_KILL);
 	return REPLY_NOTHING;
 }
 
@@ -206,6 +246,7 @@ const struct packet_row run_packets[] = {
 	{"vCont?",	   handle_vcont_query,      false},
 	{"vCont",		  handle_vcont,		false},
 	{"vKill",		  handle_vkill,		false},
+	{"vRun",		 handle_run,		     false},
 	{"vAttach",	    handle_why,		false},
 	{"c",	       handle_continue,	       true },
 	{"C",	       handle_continue_signal,  true },

@@ -10,6 +10,10 @@
  * interrupt comes would never get on. So every WINDOW_STEPS range steps one step is taken with the
  * code's own IF (in x86_step.c). The CPU clears TF when it delivers an interrupt: handlers run at
  * full speed and the step goes on behind them.
+ *
+ * The instruction that switches threads ends a step too: the stop is reported in the thread that
+ * the CPU is in then. GDB waits for a stop reply, and nobody can tell when the other thread will
+ * run again.
  */
 #include "internal.h"
 
@@ -106,6 +110,11 @@ static bool swallow_stray_trap(struct gdbstub *stub, struct gdbstub_registers *r
 	return false;
 }
 
+static bool step_is_of(const struct gdbstub_step *step, uint64_t thread_id)
+{
+	return step->active && step->thread_id == thread_id;
+}
+
 /* The classifiers return true when the debugger is to hear of the stop. `step` is the step that
  * was under way. */
 static bool classify_debug(struct gdbstub *stub, const struct gdbstub_step *step)
@@ -118,9 +127,7 @@ static bool classify_debug(struct gdbstub *stub, const struct gdbstub_step *step
 	}
 	if (!regs)
 		return true;
-	bool stepped = (stub->event.dr6 & DR6_BS) && step->active &&
-		       step->thread_id == stub->event.thread_id;
-	if (!stepped)
+	if (!(stub->event.dr6 & DR6_BS) || !step_is_of(step, stub->event.thread_id))
 		return swallow_stray_trap(stub, regs);
 	report(stub, SIGNAL_TRAP, REASON_TRACE, 0);
 	return !in_range(step, regs->rip);
@@ -325,12 +332,28 @@ static bool step_again(struct gdbstub *stub)
 	return false;
 }
 
+/* The stepped instruction was the one that made its CPU go on in another thread, and took TF and
+ * the masked IF along: the step is that thread's now, and ends with this instruction. */
+static void follow_switch(struct gdbstub *stub)
+{
+	const struct gdbstub_event *event = &stub->event;
+	struct gdbstub_step *step = &stub->step;
+	struct gdbstub_thread thread;
+	if (!step->active || !step->unbroken || step->thread_id == event->thread_id ||
+	    event->cause != GDBSTUB_CAUSE_DEBUG || !(event->dr6 & DR6_BS) ||
+	    !thread_find(stub, event->thread_id, &thread) || thread.cpu != step->cpu)
+		return;
+	step->thread_id = event->thread_id;
+	step->in_range = false;
+}
+
 /* True: nothing to tell; the target goes on. */
 static bool handle_silently(struct gdbstub *stub)
 {
 	const struct gdbstub_event *event = &stub->event;
+	follow_switch(stub);
 	const struct gdbstub_step step = stub->step;
-	bool own = step.active && event->thread_id == step.thread_id;
+	bool own = step_is_of(&step, event->thread_id);
 	if (own)
 		step_finish(stub, event->cause == GDBSTUB_CAUSE_DEBUG && (event->dr6 & DR6_BS));
 	if (!classify(stub, &step))

@@ -164,9 +164,12 @@ static enum step_outcome run_natively(struct gdbstub *stub, bool kernel_code, bo
 {
 	struct gdbstub_registers *regs = &stub->regs;
 	struct gdbstub_step *step = &stub->step;
+	struct gdbstub_thread thread;
 	bool window = step->in_range && ++step->steps % WINDOW_STEPS == 0;
 	step->masked = kernel_code && !window && (regs->rflags & RFLAGS_IF);
 	step->flags_from_code = own_flags;
+	step->unbroken = kernel_code && (step->masked || !(regs->rflags & RFLAGS_IF));
+	step->cpu = thread_find(stub, step->thread_id, &thread) ? thread.cpu : -1;
 	regs->rflags |= RFLAGS_TF;
 	if (step->masked)
 		regs->rflags &= ~RFLAGS_IF;

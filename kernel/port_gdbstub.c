@@ -51,11 +51,27 @@ static bool is_ours(uint8_t byte)
 
 /* ---- stopping ---- */
 
-static uint64_t current_thread_id(void)
+static bool is_stack_of(const struct thread_info *info, uint64_t rsp)
 {
-	const struct thread *thread = thread_current();
+	return rsp > info->stack_base && rsp <= info->stack_end;
+}
 
-	return thread ? thread_id(thread) : 1;
+/* Whose registers these are. The scheduler notes the next thread before it loads its stack, so the
+ * stack tells; one that is no thread's (of the boot, of a trap, of user code) does not. */
+static uint64_t stopped_thread_id(const struct trap_frame *frame)
+{
+	const struct thread *current = thread_current();
+	struct thread_info info;
+	uint32_t cursor = 0;
+
+	if (!current)
+		return 1;
+	if (thread_info_by_id(thread_id(current), &info) && is_stack_of(&info, frame->rsp))
+		return info.id;
+	while (thread_visit(&cursor, &info))
+		if (is_stack_of(&info, frame->rsp))
+			return info.id;
+	return thread_id(current);
 }
 
 /* The stopped code may hold the log's lock: the word waits for the end of an interrupt, which hits
@@ -82,7 +98,7 @@ static bool visit(struct trap_frame *frame, const struct gdbstub_event *why)
 	self.active = true;
 	self.stop_wanted = false;
 	self.frame = frame;
-	self.thread_id = event.thread_id = current_thread_id();
+	self.thread_id = event.thread_id = stopped_thread_id(frame);
 	stub_note_registers(&self);
 	struct gdbstub_resume resume = gdbstub_stopped(&self.stub, &event);
 

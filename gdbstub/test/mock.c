@@ -106,11 +106,15 @@ bool gdbstub_port_next_thread(void *target, uint64_t after_id, struct gdbstub_th
 		{MOCK_IDLE,    1,  true,  "idle/1",    "running"},
 		{MOCK_BLOCKED, -1, false, "a<b&\"c\"", "waiting"},
 	};
-	(void)target;
+	const struct mock *mock = target;
 	for (size_t i = 0; i < sizeof threads / sizeof *threads; i++) {
 		if (threads[i].id <= after_id)
 			continue;
 		*thread = threads[i];
+		if (mock->switched && thread->id != MOCK_IDLE) {
+			thread->running = thread->id == MOCK_BLOCKED;
+			thread->cpu = thread->running ? 0 : -1;
+		}
 		return true;
 	}
 	return false;
@@ -118,10 +122,9 @@ bool gdbstub_port_next_thread(void *target, uint64_t after_id, struct gdbstub_th
 
 static struct gdbstub_registers *registers_of(struct mock *mock, uint64_t id)
 {
-	return id == MOCK_MAIN	    ? &mock->main
-	       : id == MOCK_IDLE    ? &mock->idle
-	       : id == MOCK_BLOCKED ? &mock->blocked
-				    : NULL;
+	if (id == MOCK_MAIN || id == MOCK_BLOCKED)
+		return (id == MOCK_BLOCKED) == mock->switched ? &mock->main : &mock->blocked;
+	return id == MOCK_IDLE ? &mock->idle : NULL;
 }
 
 bool gdbstub_port_read_registers(void *target, uint64_t thread_id, struct gdbstub_registers *regs)
@@ -401,6 +404,10 @@ static enum outcome execute(struct mock *mock)
 		mock->interrupt_pending = true;
 		r->rip++;
 		return RAN;
+	case MOCK_SWITCH:
+		mock->switched = !mock->switched;
+		r->rip++;
+		return RAN;
 	case 0x9c:
 	case 0x9d:
 	case 0xfa:
@@ -442,7 +449,7 @@ static void pop_frame(struct mock *mock, uint64_t rsp)
 static void stop(struct mock *mock, struct gdbstub_event event)
 {
 	uint64_t rsp = mock->main.gpr[GDBSTUB_RSP];
-	event.thread_id = MOCK_MAIN;
+	event.thread_id = mock->switched ? MOCK_BLOCKED : MOCK_MAIN;
 	mock->entries++;
 	struct gdbstub_resume resume = gdbstub_stopped(&mock->stub, &event);
 	pop_frame(mock, rsp);

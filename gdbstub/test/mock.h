@@ -23,10 +23,15 @@
 
 enum mock_thread { MOCK_MAIN = 1, MOCK_IDLE = 2, MOCK_BLOCKED = 5 };
 
+/* What no CPU has: an instruction after which the first CPU is in MOCK_BLOCKED, or in MOCK_MAIN
+ * again, with the flags as they were. In a kernel it loads a stack pointer. */
+#define MOCK_SWITCH 0xd6
+
 struct mock {
 	struct gdbstub stub;
 	uint8_t ram[MOCK_BYTES];
 	struct gdbstub_registers main, idle, blocked;
+	bool switched; /* the first CPU is in MOCK_BLOCKED, and `blocked` are those of MOCK_MAIN */
 	struct gdbstub_debug_registers debug;
 	uint64_t dr6;
 

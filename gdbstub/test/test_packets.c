@@ -986,6 +986,34 @@ static void step_of_other_threads(void **state)
 	assert_int_equal(s.mock.held, 1);
 }
 
+/* A step of the instruction that switches threads is over in the other one, in a range too; the
+ * flags that were masked for it are back. */
+static void step_across_a_switch(void **state)
+{
+	static const uint8_t code[] = {MOCK_SWITCH, 0x9c, MOCK_SWITCH, 0x90, 0xeb, 0xfa};
+	(void)state;
+	session_open(&s);
+	memcpy(s.mock.ram, code, sizeof code);
+	session_packet(&s, "vCont;s:1");
+	session_packet(&s, "qC");
+	session_packet(&s, "vCont;s:1");
+	session_packet(&s, "vCont;s:5");
+	session_packet(&s, "vCont;r100000,100006:5");
+	session_play(&s);
+	CHECK_HAS(0, "T05thread:5;");
+	CHECK_HAS(0, "10:0100100000000000;");
+	CHECK_REPLY(1, "QC5");
+	CHECK_REPLY(2, "E16"); /* on no CPU */
+	CHECK_HAS(3, "T05thread:5;");
+	CHECK_HAS(3, "10:0200100000000000;");
+	CHECK_HAS(4, "T05thread:1;");
+	CHECK_HAS(4, "10:0300100000000000;");
+	assert_int_equal(s.mock.main.rflags & 0x300, 0x200);
+	uint64_t pushed;
+	memcpy(&pushed, s.mock.ram + (s.mock.main.gpr[GDBSTUB_RSP] - MOCK_BASE), 8);
+	assert_int_equal(pushed & 0x300, 0x200);
+}
+
 static void older_forms(void **state)
 {
 	(void)state;
@@ -1062,6 +1090,37 @@ static void kill_and_restart(void **state)
 	PLAY("!", "R00");
 	assert_true(s.mock.restarted);
 	assert_int_equal(s.count, 1);
+	session_close(&s);
+	PLAY("vRun;");
+	CHECK_REPLY(0, "");
+	assert_false(s.mock.restarted);
+	session_close(&s);
+	PLAY("!", "vRun;");
+	CHECK_REPLY(1, "E05");
+	assert_true(s.mock.restarted);
+}
+
+/* `run` kills first; `kill` has nothing behind it, or something else. */
+static void run_after_kill_restarts(void **state)
+{
+	(void)state;
+	PLAY("!", "vKill;1", "vRun;");
+	CHECK_REPLY(1, "OK");
+	CHECK_REPLY(2, "E05");
+	assert_true(s.mock.restarted);
+	assert_false(s.mock.ended);
+	session_close(&s);
+	PLAY("!", "vKill;1", "qC");
+	assert_true(s.mock.ended);
+	session_close(&s);
+	session_open(&s);
+	s.mock.quiet_end = true;
+	session_packet(&s, "!");
+	session_packet(&s, "vKill;1");
+	session_play(&s);
+	assert_true(s.mock.ended);
+	assert_false(s.mock.restarted);
+	assert_int_equal(s.mock.silence_ms, 1000);
 }
 
 static void lldb_stop_reply(void **state)
@@ -1178,6 +1237,7 @@ int main(void)
 		T(stray_traps_are_silent),
 		T(lifted_breakpoint_comes_back),
 		T(step_of_other_threads),
+		T(step_across_a_switch),
 		T(older_forms),
 		T(bad_continues),
 		T(ctrl_c_stops),
@@ -1185,6 +1245,7 @@ int main(void)
 		T(detach_resumes_and_cleans),
 		T(noise_does_not_stop),
 		T(kill_and_restart),
+		T(run_after_kill_restarts),
 		T(lldb_stop_reply),
 		T(monitor),
 		T(monitor_floods),

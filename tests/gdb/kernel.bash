@@ -56,3 +56,14 @@ has() {
 has_not() {
 	! grep -qE -- "$1" <<<"$output" || { echo "should not be there: $1"; return 1; }
 }
+
+# wait_for CONDITION: until the words are true, a minute at most.
+wait_for() {
+	for _ in $(seq 600); do
+		! eval "$1" || return 0
+		sleep 0.1
+	done
+	echo "in vain: $1"
+	cat "$BATS_TEST_TMPDIR/out" "$kernel_dir/console.log" 2>/dev/null || true
+	return 1
+}

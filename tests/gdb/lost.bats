@@ -97,13 +97,36 @@ debugger_dies() {
 	exec 4>&-
 }
 
-# wait_for CONDITION: until the words are true, a minute at most.
-wait_for() {
-	for _ in $(seq 600); do
-		! eval "$1" || return 0
-		sleep 0.1
+# GDB stops the kernel with breakpoints set, and dies at its prompt.
+debugger_dies_at_prompt() {
+	timeout -s KILL 60 gdb -nx -batch -iex 'set auto-load no' -iex 'set remotetimeout 30' \
+		-ex 'set breakpoint always-inserted on' \
+		-ex "file $BUILD/vitrine.elf" -ex "target remote $kernel_dir/gdb.sock" \
+		-ex 'break churn_take' -ex 'watch mm_zones[1].given' -ex 'break kfree' -ex continue \
+		-ex 'shell kill -9 $PPID' >/dev/null 2>&1 || true
+}
+
+# The program's own code, no debug register, and a kernel that goes on when it is let.
+attaches_cleanly() {
+	gdb_on gdb.sock -ex 'x/1bx &churn_take' -ex 'x/1bx &kfree' -ex 'mm check' -ex 'break kmalloc' -ex 'ignore 1 30' \
+		-ex continue -ex 'x/1bx &churn_take' -ex detach
+	has "churn_take>:.$take"
+	has "kfree>:.$free"
+	has 'all is well'
+	has 'hit Breakpoint 1, .*kmalloc'
+	has_not 'SIGTRAP'
+}
+
+byte_of() {
+	gdb -nx -batch -ex "file $BUILD/vitrine.elf" -ex "x/1bx &$1" | cut -f 2
+}
+
+@test "a debugger that died at its prompt, 20 times: the next one attaches to a whole kernel" {
+	start_kernel "$kernel" 'workload=churn inspect=full'
+	take=$(byte_of churn_take) free=$(byte_of kfree)
+	for _ in $(seq 20); do
+		debugger_dies_at_prompt
+		attaches_cleanly
 	done
-	echo "in vain: $1"
-	cat "$BATS_TEST_TMPDIR/out" "$kernel_dir/console.log" || true
-	return 1
+	ask stat >/dev/null
 }

@@ -127,3 +127,30 @@ teardown() {
 	done
 	[ ! -e "$kernel_dir/pid" ]
 }
+
+@test "run starts the machine again, and whoever attaches then has a new kernel" {
+	needs socat
+	start_kernel "$kernel" 'gdbwait panic=reboot workload=churn'
+	qemu=$(cat "$kernel_dir/pid")
+	# GDB changes something that the next boot does not find.
+	run timeout 100 gdb -nx -batch -iex 'set confirm off' -iex 'set auto-load no' \
+		-iex 'set remotetimeout 30' -ex "file $BUILD/vitrine.elf" \
+		-ex "target extended-remote $kernel_dir/gdb.sock" -ex 'break workload_start' \
+		-ex 'set var kernel_params.gdblost = 77' -ex run
+	echo "$output"
+	[[ $output != *"timed out"* && $output != *"closed"* && $output != *"Broken pipe"* ]]
+	wait_for "[ \$(grep -c 'waiting for a debugger' $kernel_dir/console.log) -eq 2 ]"
+	[ "$(cat "$kernel_dir/pid")" = "$qemu" ]
+	gdb_on gdb.sock -ex 'p kernel_params.gdblost' -ex 'tbreak workload_start' -ex continue
+	has '= 5$'
+	has 'hit Temporary breakpoint 1, .*workload_start'
+	# The older packet does the same; GDB has no command for it.
+	again="[ \$(grep -c 'waiting for a debugger' $kernel_dir/console.log) -eq 3 ]"
+	{
+		printf '%s' '$?#3f' '+$R00#b2'
+		wait_for "$again" >&2
+	} | socat - "UNIX-CONNECT:$kernel_dir/gdb.sock" >/dev/null
+	wait_for "$again"
+	gdb_on gdb.sock -ex bt -ex detach
+	has 'port_gdbstub_init'
+}

@@ -84,6 +84,57 @@ setup() {
 	has "'churn_take'"
 }
 
+@test "stepi through the switch of threads, next and finish out of a function that sleeps" {
+	cat >"$BATS_TEST_TMPDIR/switch.py" <<-'END'
+		import gdb
+		def here():
+		    return gdb.selected_thread().num, gdb.selected_frame().name()
+		def quiet(command):
+		    return gdb.execute(command, to_string=True)
+		# Each step has its stop; the thread changes with the one instruction that loads the stack.
+		crossings = 0
+		for _ in range(3):
+		    quiet('tbreak context_switch')
+		    quiet('continue')
+		    thread, names = here()[0], set()
+		    for _ in range(20):
+		        code = quiet('x/i $pc')
+		        quiet('stepi')
+		        if here()[0] != thread:
+		            crossings += '%rsi,%rsp' in code and here()[1] == 'context_switch'
+		            thread = here()[0]
+		print('crossings', crossings)
+		# Line by line the switch is one line, which ends when the thread is back.
+		quiet('tbreak switch_once')
+		quiet('continue')
+		thread, lines = here()[0], ''
+		while here()[1] == 'switch_once' and 'finish_switch' not in lines:
+		    lines += quiet('next') + quiet('frame')
+		print('one thread', here()[0] == thread, 'context_switch(' in lines)
+		# Out of a sleep, in the thread that slept.
+		quiet('tbreak sched_sleep')
+		quiet('continue')
+		thread = here()[0]
+		quiet('up')
+		caller = gdb.selected_frame().name()
+		quiet('down')
+		quiet('finish')
+		print('finished', here() == (thread, caller))
+		quiet('tbreak thread_sleep_until_us')
+		quiet('continue')
+		thread = here()[0]
+		while here()[1] == 'thread_sleep_until_us':
+		    quiet('next')
+		print('slept', here()[0] == thread)
+	END
+	gdb_on gdb.sock -ex "source $BATS_TEST_TMPDIR/switch.py" -ex 'mm check' -ex detach
+	has '^crossings 3'
+	has '^one thread True True'
+	has '^finished True'
+	has '^slept True'
+	has 'all is well'
+}
+
 @test "backtraces of all threads lead through interrupts to where the threads began" {
 	cat >"$BATS_TEST_TMPDIR/all.py" <<-'END'
 		import gdb

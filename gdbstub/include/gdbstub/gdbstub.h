@@ -85,9 +85,11 @@ struct gdbstub_step {
 	bool active;
 	bool masked;	      /* IF was cleared for the step and is owed back */
 	bool flags_from_code; /* the instruction loads RFLAGS itself: keep what it loaded */
+	bool unbroken;	      /* no interrupt can come between: the CPU's next trap is the step's */
 	uint8_t pushed_bytes; /* the instruction pushes RFLAGS: so many bytes to put right */
 	bool in_range;	      /* keep stepping while rip is in [range_start, range_end) */
 	uint64_t thread_id;
+	int32_t cpu; /* that the thread was on */
 	uint64_t range_start, range_end;
 	uint32_t steps; /* since the last one that let interrupts in */
 };
