@@ -291,8 +291,10 @@ static void on_event(const struct mm_event *event, void *context)
 		told.arg = event_space(event);
 	if (told.op < MANY_KINDS)
 		__atomic_fetch_add(&accounted[told.op], 1, __ATOMIC_RELAXED);
-	if (!insp_event(&inspector.insp, &told) && told.op < MANY_KINDS)
+	if (!insp_event(&inspector.insp, &told) && told.op < MANY_KINDS) {
 		mm_hook_mute(INSP_EVENTS_MANY);
+		insp_event_muted(&inspector.insp);
+	}
 }
 _Static_assert((int)MM_EVENT_KMALLOC == (int)INSP_EV_KMALLOC &&
 		       (int)MM_EVENT_UNMAP == (int)INSP_EV_UNMAP &&

@@ -46,6 +46,12 @@ bool insp_event(struct insp *insp, const struct insp_event *event)
 	return __atomic_sub_fetch(&insp->event_room, 1, __ATOMIC_RELAXED) > 0;
 }
 
+void insp_event_muted(struct insp *insp)
+{
+	/* Another CPU may have made room since the event that found none. */
+	__atomic_store_n(&insp->event_room, 0, __ATOMIC_RELAXED);
+}
+
 void insp_event_missed(struct insp *insp, enum insp_event_op op, uint64_t count)
 {
 	insp->missed[op] += count;

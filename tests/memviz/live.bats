@@ -104,6 +104,9 @@ teardown() { common_teardown; }
 
 @test "drive tells lines that it cannot read, and counts what it skips" {
 	kernel
+	run memviz drive /etc/passwd
+	[ "$status" -eq 4 ]
+	[[ $output == *"no kmem trace"* ]]
 	cat >"$DIR/t" <<-'END'
 		# tracer: nop
 		a-1 [0] ..... 1.0: kmalloc: ptr=a1 bytes_req=100 x=y

@@ -577,6 +577,13 @@ static int finish(struct drive *d, const struct account *before)
 	cmd_progress_end();
 	if (d->broken.status != MV_OK)
 		return cmd_fail(&d->broken);
+	if (!d->events && d->skipped[SKIP_BAD] + d->skipped[SKIP_OTHER]) {
+		mv_fail(&d->c->error, MV_DAMAGED,
+			"%s: no kmem trace: none of its %" PRIu64 " lines is an event; it takes "
+			"ftrace's text, plain or .xz",
+			d->c->argv[0], d->lines);
+		return cmd_fail(&d->c->error);
+	}
 	if (!read_account(d, &after, &status))
 		return status;
 	struct verdict v = judge(d, before, &after, end);

@@ -134,8 +134,10 @@ static void event(enum insp_event_op op, uint64_t addr, uint64_t size, uint64_t 
 		return;
 	if (m.muted >> op & 1)
 		m.missed[op]++;
-	else if (!insp_event(m.insp, &what))
-		m.muted = m.never_mutes ? 0 : INSP_EVENTS_MANY;
+	else if (!insp_event(m.insp, &what) && !m.never_mutes) {
+		m.muted = INSP_EVENTS_MANY;
+		insp_event_muted(m.insp);
+	}
 }
 
 static void listen_to(uint32_t events)

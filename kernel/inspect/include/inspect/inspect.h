@@ -125,6 +125,9 @@ bool insp_event(struct insp *insp, const struct insp_event *event);
 #define INSP_EVENTS_MANY                                                           \
 	(1u << INSP_EV_KMALLOC | 1u << INSP_EV_KFREE | 1u << INSP_EV_ALLOC_PAGES | \
 	 1u << INSP_EV_FREE_PAGES)
+/* After the port began to leave them out, so that INSP_OP_LISTEN is sure to come. As insp_event().
+ */
+void insp_event_muted(struct insp *insp);
 /* Within INSP_OP_LISTEN only. */
 void insp_event_missed(struct insp *insp, enum insp_event_op op, uint64_t count);
 
