@@ -88,6 +88,15 @@ teardown() {
 	has 'not mapped'
 }
 
+@test "monitor changes nothing where the kernel stands inside a change of page tables" {
+	start_kernel "$kernel" 'workload=maps inspect=full'
+	gdb_on gdb.sock -ex 'tbreak map_claimed' -ex continue \
+		-ex 'monitor mm.map 0xffffc00000000000 0x10000000 4096 w' -ex 'monitor mm.stat' -ex detach
+	has 'hit Temporary breakpoint 1, .*map_claimed'
+	has 'may be inside the memory manager'
+	has '^\{"total"'
+}
+
 @test "a dead kernel is read: fault, panic, reattach" {
 	start_kernel "$kernel" 'workload=churn panic=wait'
 	gdb_on gdb.sock -ex 'tbreak churn_take' -ex continue -ex 'set $rip = 0x10' -ex continue \
