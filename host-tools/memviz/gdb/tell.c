@@ -37,25 +37,11 @@ static json *caches_data(const struct kernel *k)
 
 static json *frames_data(const struct kernel *k)
 {
-	static const char *const names[] = {INSP_FRAME_ATTRS};
 	json *data = json_object_new_object(), *list = list_in(data, INSP_F_RUNS);
 	for (size_t i = 0; i < k->frame_count; i++) {
 		const struct mv_frame_run *f = &k->frames[i];
-		json *o = json_object_new_object();
-		mv_json_add_hex(o, INSP_F_PA, f->pa);
-		mv_json_add_u64(o, INSP_F_COUNT, f->count);
-		if (f->zone >= 0)
-			mv_json_add_str(o, INSP_F_ZONE, k->zones[f->zone].shown.name);
-		else
-			json_object_object_add(o, INSP_F_ZONE, NULL);
-		mv_json_add_str(o, INSP_F_STATE,
-				mv_frame_state_name((enum mv_frame_state)f->state));
-		json *attr = list_in(o, INSP_F_ATTR);
-		for (unsigned n = 0; n < sizeof names / sizeof *names; n++)
-			if (f->attr >> n & 1)
-				json_object_array_add(attr, json_object_new_string(names[n]));
-		mv_json_add_u64(o, INSP_F_REFS, f->refs);
-		json_object_array_add(list, o);
+		const char *zone = f->zone >= 0 ? k->zones[f->zone].shown.name : NULL;
+		json_object_array_add(list, mv_frame_run_json(f, zone));
 	}
 	return data;
 }

@@ -73,14 +73,14 @@ struct json_object *mv_event_json(const struct mv_event *e)
 	return o;
 }
 
-static json *frame_json(const struct mv_model *m, const struct mv_frame_run *r)
+json *mv_frame_run_json(const struct mv_frame_run *r, const char *zone)
 {
 	static const char *const names[] = {INSP_FRAME_ATTRS};
 	json *o = json_object_new_object(), *attr = json_object_new_array();
 	mv_json_add_hex(o, INSP_F_PA, r->pa);
 	mv_json_add_u64(o, INSP_F_COUNT, r->count);
-	if (r->zone >= 0 && (size_t)r->zone < m->zone_count)
-		mv_json_add_str(o, INSP_F_ZONE, m->zones[r->zone].name);
+	if (zone)
+		mv_json_add_str(o, INSP_F_ZONE, zone);
 	else
 		json_object_object_add(o, INSP_F_ZONE, NULL);
 	mv_json_add_str(o, INSP_F_STATE, mv_frame_state_name((enum mv_frame_state)r->state));
@@ -90,6 +90,12 @@ static json *frame_json(const struct mv_model *m, const struct mv_frame_run *r)
 	json_object_object_add(o, INSP_F_ATTR, attr);
 	mv_json_add_u64(o, INSP_F_REFS, r->refs);
 	return o;
+}
+
+static json *frame_json(const struct mv_model *m, const struct mv_frame_run *r)
+{
+	bool known = r->zone >= 0 && (size_t)r->zone < m->zone_count;
+	return mv_frame_run_json(r, known ? m->zones[r->zone].name : NULL);
 }
 
 static json *mapping_json(const struct mv_mapping *r)

@@ -312,6 +312,8 @@ void mv_model_keep_answer(struct mv_model *m, const char *method, struct json_ob
 struct json_object *mv_stat_json(const struct mv_stat *s);
 struct json_object *mv_zone_json(const struct mv_zone *z);
 struct json_object *mv_cache_json(const struct mv_cache *c);
+/* @zone: the name of the run's zone; NULL for none. */
+struct json_object *mv_frame_run_json(const struct mv_frame_run *r, const char *zone);
 struct json_object *mv_event_json(const struct mv_event *e);
 
 /* The result that the kernel would give to a reading method, from what is
